@@ -1,0 +1,58 @@
+// The logger: JSON lines, written asynchronously so that no request waits for the sink. Only fields that the recorder
+// builds are ever logged; URLs go through redact.ts first.
+import { pino, type DestinationStream, type Logger } from 'pino'
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
+
+export interface LogOptions {
+  readonly level: LogLevel
+  /** File descriptor to write to; 1 is standard output. */
+  readonly fd: number
+  /** Called with the number of lines that were lost because the sink is slow, full or gone. */
+  onDropped(lines: number): void
+}
+
+export interface LogSink {
+  readonly log: Logger
+  /** Writes out what is buffered; for the end of the process. */
+  flush(): void
+}
+
+// Below the size that a pipe takes in one piece (PIPE_BUF), so that lines of several processes do not mix.
+const BATCH = 4096
+// What may wait for a slow sink; beyond it lines are dropped and counted.
+const BACKLOG = 4 * 1024 * 1024
+const FLUSH_EVERY_MS = 250
+
+/** Makes the logger of a process. Lines have `level` by name, `time` in ISO 8601, `pid` and `msg`. */
+export function createLogger(options: LogOptions): LogSink {
+  const sink = pino.destination({ fd: options.fd, sync: false, minLength: BATCH, maxWrite: BATCH, maxLength: BACKLOG })
+  sink.on('drop', () => options.onDropped(1))
+  // A full disk or a closed pipe must not end the process: what could not be written is dropped, and counted.
+  sink.on('error', () => options.onDropped(1))
+  const timer = setInterval(() => sink.flush(), FLUSH_EVERY_MS)
+  timer.unref()
+  return { log: pino(settings(options.level), sink), flush: () => flushNow(sink) }
+}
+
+/** A logger over any stream, for tests and for tools. */
+export function createLoggerOver(level: LogLevel, stream: DestinationStream): Logger {
+  return pino(settings(level), stream)
+}
+
+function settings(level: LogLevel) {
+  return {
+    level,
+    base: { pid: process.pid },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+  }
+}
+
+function flushNow(sink: ReturnType<typeof pino.destination>): void {
+  try {
+    sink.flushSync()
+  } catch {
+    // The sink never opened or is gone: there is nobody left to tell.
+  }
+}

@@ -1,0 +1,208 @@
+// One method an event, writing its metrics and its line together. Decides nothing.
+import { REFUSALS, type Detail, type Refusal } from '../refusal.ts'
+import type { ServiceName } from '../azure/services.ts'
+import { CLASSES, METHODS, UPSTREAM_RESULTS, zeroSasOutcomes, type TrafficMetrics } from './metrics.ts'
+import type { Cell, Distribution } from './family.ts'
+import { redactTarget } from './redact.ts'
+
+/** What the recorder asks of a logger. */
+export interface Log {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+export type ListenerName = 'tls' | 'plain' | 'admin'
+export type UpstreamResult = (typeof UPSTREAM_RESULTS)[number]
+
+/** The numbers of one route, looked up once when the route is made. */
+export interface RouteNumbers {
+  readonly route: string
+  readonly service: ServiceName | 'api' | 'unknown'
+  readonly requests: readonly (readonly Cell[])[]
+  readonly duration: Distribution
+  readonly gateway: Distribution
+  readonly inFlight: Cell
+  readonly received: Cell
+  readonly sent: Cell
+}
+
+/** The numbers of one upstream. */
+export interface UpstreamNumbers {
+  readonly results: Readonly<Record<UpstreamResult, Cell>>
+  readonly open: Cell
+  readonly pending: Cell
+  readonly connect: Distribution
+  readonly firstByte: Distribution
+}
+
+/** A finished request as the recorder sees it. Durations in milliseconds. */
+export interface FinishedRequest {
+  readonly requestId: string
+  readonly numbers: RouteNumbers
+  readonly method: string
+  readonly target: string
+  readonly status: number
+  readonly received: number
+  readonly sent: number
+  readonly duration: number
+  readonly gatewayDuration: number
+  readonly upstreamDuration: number | null
+  readonly tls: string
+  readonly address: string
+  readonly peer: string | null
+  readonly sas: string | null
+  readonly refusal: Refusal | null
+  /** The reply did not reach the client whole. */
+  readonly broken: boolean
+}
+
+/** A finished handshake. */
+export interface FinishedHandshake {
+  readonly version: string
+  readonly suite: string
+  readonly group: string
+  readonly resumed: boolean
+  readonly clientCertificate: boolean
+  readonly seconds: number
+}
+
+const METHOD_INDEX: ReadonlyMap<string, number> = new Map(METHODS.map((method, i) => [method as string, i]))
+const OTHER = METHODS.length - 1
+
+export class Recorder {
+  readonly metrics: TrafficMetrics
+  readonly #log: Log
+
+  constructor(metrics: TrafficMetrics, log: Log) {
+    this.metrics = metrics
+    this.#log = log
+  }
+
+  /** The numbers of a route; made once, kept by the route. */
+  routeNumbers(route: string, service: RouteNumbers['service']): RouteNumbers {
+    const { metrics } = this
+    return Object.freeze({
+      route,
+      service,
+      requests: METHODS.map((method) => CLASSES.map((c) => metrics.requests.child(route, service, method, c))),
+      duration: metrics.requestDuration.child(route),
+      gateway: metrics.gatewayDuration.child(route),
+      inFlight: metrics.inFlight.child(route),
+      received: metrics.bytes.child(route, 'received'),
+      sent: metrics.bytes.child(route, 'sent'),
+    })
+  }
+
+  /** The numbers of an upstream; made once, kept by its pool. */
+  upstreamNumbers(upstream: string): UpstreamNumbers {
+    const { metrics } = this
+    return Object.freeze({
+      results: Object.fromEntries(UPSTREAM_RESULTS.map((r) => [r, metrics.upstreamRequests.child(upstream, r)])) as Record<UpstreamResult, Cell>,
+      open: metrics.upstreamConnections.child(upstream, 'open'),
+      pending: metrics.upstreamConnections.child(upstream, 'pending'),
+      connect: metrics.upstreamConnect.child(upstream),
+      firstByte: metrics.upstreamFirstByte.child(upstream),
+    })
+  }
+
+  /** Puts an account's SAS outcomes into the metrics at zero. */
+  accountConfigured(account: string): void {
+    zeroSasOutcomes(this.metrics, account)
+  }
+
+  connectionOpened(listener: ListenerName): void {
+    this.metrics.connections.child(listener).value++
+    this.metrics.connectionsOpen.child(listener).value++
+  }
+
+  connectionClosed(listener: ListenerName): void {
+    this.metrics.connectionsOpen.child(listener).value--
+  }
+
+  helloRead(offered: string): void {
+    this.metrics.hellos.child(offered).value++
+  }
+
+  plaintextSeen(protocol: string): void {
+    this.metrics.plaintext.child(protocol).value++
+  }
+
+  handshakeCompleted(done: FinishedHandshake): void {
+    const resumed = done.resumed ? 'yes' : 'no'
+    this.metrics.handshakes.child(done.version, done.suite, resumed, done.clientCertificate ? 'yes' : 'no').value++
+    this.metrics.handshakeDuration.child(resumed).observe(done.seconds)
+    this.metrics.groups.child(done.group).value++
+  }
+
+  /** A connection that did not get as far as HTTP: its metric and its line. `facts` say who and what was offered. */
+  refused(refusal: Refusal, facts: Detail): void {
+    const { stage, level } = REFUSALS[refusal.reason]
+    this.metrics.refusals.child(stage, refusal.reason).value++
+    this.#log[level]({ stage, reason: refusal.reason, ...facts, ...refusal.detail }, 'refused')
+  }
+
+  /** Counts a request that did not pass; its line is the request's own. A fault of ours gets its stack as well. */
+  requestRefused(refusal: Refusal, requestId: string): void {
+    this.metrics.refusals.child(refusal.row.stage, refusal.reason).value++
+    if (refusal.reason === 'unexpected') this.#log.error({ requestId, err: describe(refusal.cause) }, 'unexpected')
+  }
+
+  sasJudged(account: string, kind: string, outcome: string, slot: string | null): void {
+    this.metrics.sas.child(account, kind, outcome).value++
+    if (slot !== null) this.metrics.sasKeyUsed.child(account, slot).value++
+  }
+
+  requestCompleted(done: FinishedRequest): void {
+    const { numbers } = done
+    const byMethod = numbers.requests[METHOD_INDEX.get(done.method) ?? OTHER]
+    const cell = byMethod?.[Math.floor(done.status / 100) - 1]
+    if (cell !== undefined) cell.value++
+    numbers.duration.observe(done.duration / 1000)
+    numbers.gateway.observe(done.gatewayDuration / 1000)
+    numbers.received.value += done.received
+    numbers.sent.value += done.sent
+    this.#log[done.refusal === null ? 'info' : done.refusal.row.level](requestLine(done), 'request')
+  }
+
+  /** Something that an operator should read; `fields` hold no secret. */
+  noted(level: 'info' | 'warn' | 'error', message: string, fields: object = {}): void {
+    this.#log[level](fields, message)
+  }
+}
+
+function requestLine(done: FinishedRequest): object {
+  const line: Record<string, unknown> = {
+    requestId: done.requestId,
+    route: done.numbers.route,
+    service: done.numbers.service,
+    method: done.method,
+    path: redactTarget(done.target),
+    status: done.status,
+    received: done.received,
+    sent: done.sent,
+    ms: round(done.duration),
+    gatewayMs: round(done.gatewayDuration),
+    tls: done.tls,
+    client: done.address,
+  }
+  if (done.upstreamDuration !== null) line.upstreamMs = round(done.upstreamDuration)
+  if (done.peer !== null) line.peer = done.peer
+  if (done.sas !== null) line.sas = done.sas
+  if (done.broken) line.broken = true
+  if (done.refusal !== null) {
+    line.reason = done.refusal.reason
+    line.refusal = done.refusal.detail
+  }
+  return line
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 100) / 100
+}
+
+/** An error for the log: its type, message and stack. Errors of ours never carry request data in their message. */
+function describe(cause: unknown): object {
+  if (cause instanceof Error) return { type: cause.name, message: cause.message, stack: cause.stack }
+  return { type: typeof cause }
+}
