@@ -1,0 +1,194 @@
+// The front door: looks at the first bytes of every connection, reads the ClientHello that stands there in clear, and
+// hands the connection to TLS or refuses it (contract section 5; data-path.md 0.5 says why it looks at every one).
+import { createServer, type Server, type Socket } from 'node:net'
+import type { Server as TlsServer } from 'node:tls'
+import { Refusal, type Detail } from '../refusal.ts'
+import type { Recorder } from '../observe/recorder.ts'
+import { recordArrival, type Arrival, type Offer } from './arrival.ts'
+import { classify, type FirstBytes } from './first-bytes.ts'
+import { plainHead, readPlainHead, refusePlaintext, type PlaintextOptions } from './plaintext.ts'
+
+export interface DoorOptions {
+  /** From accept to a finished handshake, in milliseconds. */
+  readonly handshakeTimeout: number
+  readonly maxConnections: number
+  /** Connections open through all doors of the process. */
+  readonly census: { open: number }
+  readonly plaintext: PlaintextOptions
+  /** Reads a hello: `more` when it is not whole, `malformed` when TLS has to say what is wrong. */
+  readHello(bytes: Buffer): Offer | 'more' | 'malformed'
+  /** The metric label of what a hello offers at most. */
+  offeredVersion(offer: Offer | undefined): string
+  /** Monotonic milliseconds. */
+  monotonic(): number
+}
+
+export interface FrontDoor {
+  /** The handshake over this connection has finished or failed: its time no longer runs. */
+  settled(arrival: Arrival | undefined): void
+  /** Ends what has not become a TLS connection yet; for the end of a drain. */
+  close(): void
+}
+
+/** Puts the door before a TLS server that is not listening yet. */
+export function openFrontDoor(server: TlsServer, options: DoorOptions, recorder: Recorder): FrontDoor {
+  const [toTls] = server.listeners('connection') as [(socket: Socket) => void]
+  server.removeAllListeners('connection')
+  const door = new Door('tls', options, recorder, (socket) => toTls.call(server, socket))
+  server.on('connection', (socket: Socket) => door.enter(socket))
+  return door
+}
+
+/** The plain listener: exists to refuse plain HTTP with a proper answer. */
+export function openPlainDoor(options: DoorOptions, recorder: Recorder): { server: Server; door: FrontDoor } {
+  const door = new Door('plain', options, recorder, undefined)
+  const server = createServer((socket) => door.enter(socket))
+  return { server, door }
+}
+
+class Door implements FrontDoor {
+  readonly #listener: Arrival['listener']
+  readonly #options: DoorOptions
+  readonly #recorder: Recorder
+  readonly #toTls: ((socket: Socket) => void) | undefined
+  /** In the order of accepting, so that the sweep stops at the first one that still has time. */
+  readonly #pending = new Map<Arrival, Socket>()
+  readonly #partial = new Map<Socket, Buffer>()
+  readonly #sweeper: NodeJS.Timeout
+
+  constructor(listener: Arrival['listener'], options: DoorOptions, recorder: Recorder, toTls: ((socket: Socket) => void) | undefined) {
+    this.#listener = listener
+    this.#options = options
+    this.#recorder = recorder
+    this.#toTls = toTls
+    // One coarse timer for all connections: a timer for each costs 5 % of a handshake (data-path.md 7.2).
+    this.#sweeper = setInterval(() => this.#sweep(), Math.min(1000, Math.max(50, options.handshakeTimeout / 4)))
+    this.#sweeper.unref()
+  }
+
+  enter(socket: Socket): void {
+    const { census, maxConnections } = this.#options
+    const arrival = recordArrival(socket, this.#listener, this.#options.monotonic())
+    this.#recorder.connectionOpened(this.#listener)
+    census.open++
+    socket.on('error', ignore)
+    socket.once('close', () => this.#left(socket, arrival))
+    if (census.open > maxConnections) return this.#refuse(socket, arrival, new Refusal('too-many-connections'))
+    this.#pending.set(arrival, socket)
+    this.#listen(socket, arrival)
+  }
+
+  settled(arrival: Arrival | undefined): void {
+    if (arrival === undefined) return
+    arrival.handshaking = false
+    this.#pending.delete(arrival)
+  }
+
+  close(): void {
+    for (const socket of this.#pending.values()) socket.destroy()
+    clearInterval(this.#sweeper)
+  }
+
+  #listen(socket: Socket, arrival: Arrival): void {
+    const onReadable = (): void => {
+      const chunk = socket.read() as Buffer | null
+      if (chunk === null) {
+        if (socket.readableEnded) socket.destroy()
+        return
+      }
+      const bytes = this.#joined(socket, chunk)
+      if (this.#judge(socket, arrival, bytes)) return
+      this.#partial.set(socket, bytes)
+      socket.once('readable', onReadable)
+    }
+    socket.once('readable', onReadable)
+    socket.once('end', destroy)
+  }
+
+  #joined(socket: Socket, chunk: Buffer): Buffer {
+    const before = this.#partial.get(socket)
+    if (before === undefined) return chunk
+    this.#partial.delete(socket)
+    return Buffer.concat([before, chunk])
+  }
+
+  /** Whether the bytes were enough for a verdict. */
+  #judge(socket: Socket, arrival: Arrival, bytes: Buffer): boolean {
+    const spoken = classify(bytes)
+    if (spoken === 'more') return false
+    if (spoken === 'tls' && this.#toTls !== undefined) return this.#greet(socket, arrival, bytes)
+    if (spoken === 'http') return this.#answerPlain(socket, arrival, bytes)
+    this.#recorder.plaintextSeen(spoken === 'tls' ? 'other' : spoken)
+    this.#refuse(socket, arrival, new Refusal('plaintext-other', { protocol: spoken }))
+    return true
+  }
+
+  #greet(socket: Socket, arrival: Arrival, bytes: Buffer): boolean {
+    const offer = this.#options.readHello(bytes)
+    if (offer === 'more') return false
+    arrival.offer = offer === 'malformed' ? undefined : offer
+    arrival.handshaking = true
+    this.#recorder.helloRead(this.#options.offeredVersion(arrival.offer))
+    socket.removeListener('end', destroy)
+    socket.unshift(bytes)
+    this.#toTls?.(socket)
+    return true
+  }
+
+  #answerPlain(socket: Socket, arrival: Arrival, bytes: Buffer): boolean {
+    const head = readPlainHead(bytes)
+    if (head === undefined) return false
+    this.#sayHttps(socket, arrival, head)
+    return true
+  }
+
+  #sayHttps(socket: Socket, arrival: Arrival, head: { method: string; host: string | undefined }): void {
+    this.#pending.delete(arrival)
+    this.#recorder.plaintextSeen('http')
+    this.#note(arrival, refusePlaintext(socket, head, this.#options.plaintext), { protocol: 'http' })
+  }
+
+  #refuse(socket: Socket, arrival: Arrival, refusal: Refusal, facts: Detail = {}): void {
+    this.#pending.delete(arrival)
+    this.#note(arrival, refusal, facts)
+    socket.destroy()
+  }
+
+  #note(arrival: Arrival, refusal: Refusal, facts: Detail): void {
+    if (arrival.refused) return
+    arrival.refused = true
+    this.#recorder.refused(refusal, { listener: arrival.listener, client: arrival.address, ...facts })
+  }
+
+  #left(socket: Socket, arrival: Arrival): void {
+    this.#options.census.open--
+    this.#pending.delete(arrival)
+    this.#partial.delete(socket)
+    this.#recorder.connectionClosed(arrival.listener)
+  }
+
+  #sweep(): void {
+    const before = this.#options.monotonic() - this.#options.handshakeTimeout
+    for (const [arrival, socket] of this.#pending) {
+      if (arrival.acceptedAt > before) return
+      this.#late(socket, arrival)
+    }
+  }
+
+  #late(socket: Socket, arrival: Arrival): void {
+    const bytes = this.#partial.get(socket) ?? Buffer.alloc(0)
+    const spoken: FirstBytes = bytes.length === 0 ? 'more' : classify(bytes)
+    if (spoken === 'http') return this.#sayHttps(socket, arrival, plainHead(bytes.toString('latin1')))
+    if (bytes.length === 0 && !arrival.handshaking) this.#recorder.plaintextSeen('silence')
+    this.#refuse(socket, arrival, new Refusal(arrival.handshaking ? 'tls-timeout' : 'hello-timeout'), { bytes: bytes.length })
+  }
+}
+
+
+function ignore(): void {
+  // The peer's resets are told by 'close'; an 'error' without a listener would end the process.
+}
+
+function destroy(this: Socket): void {
+  this.destroy()
+}

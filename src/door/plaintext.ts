@@ -1,0 +1,74 @@
+// The last word to a client that spoke plain HTTP: a reply that its SDK understands, never a redirect, then the end
+// (contract section 5). Nothing of the request goes anywhere.
+import type { Socket } from 'node:net'
+import { errorReply, type ErrorReply } from '../azure/error-reply.ts'
+import type { ServiceName } from '../azure/services.ts'
+import { Refusal } from '../refusal.ts'
+
+export interface PlaintextOptions {
+  /** Which storage name of ours a host is, if any: decides the shape of the reply. */
+  storageName(host: string): { service: ServiceName; account: string } | undefined
+  requestId(): string
+  /** Milliseconds since the epoch. */
+  wallClock(): number
+}
+
+/** What of a plain request decides the reply. */
+export interface PlainHead {
+  readonly method: string
+  readonly host: string | undefined
+}
+
+/** A plain request's head is read this far to learn its Host, no further. */
+export const PLAIN_HEAD_LIMIT = 16384
+// So that the reply is not lost to a reset, what still comes is read and dropped, up to these bounds.
+const LINGER_BYTES = 65536
+const LINGER_MS = 2000
+
+/** Reads method and Host from what came so far; undefined while the head is not whole. */
+export function readPlainHead(bytes: Buffer): PlainHead | undefined {
+  const text = bytes.toString('latin1', 0, PLAIN_HEAD_LIMIT)
+  if (!/\r?\n\r?\n/.test(text) && bytes.length < PLAIN_HEAD_LIMIT) return undefined
+  return plainHead(text)
+}
+
+/** The same from a head that will not become whole. */
+export function plainHead(text: string): PlainHead {
+  const host = /^host:[ \t]*([^\r\n]*?)[ \t]*\r?$/im.exec(text)
+  return { method: /^[A-Z-]+/.exec(text)?.[0] ?? '', host: host?.[1] }
+}
+
+/** Writes the 400 and ends the connection. Gives the refusal, for the recorder. */
+export function refusePlaintext(socket: Socket, head: PlainHead, options: PlaintextOptions): Refusal {
+  const name = head.host === undefined ? undefined : options.storageName(head.host)
+  const refusal = new Refusal('plaintext-http', {}, name === undefined ? {} : { AccountName: name.account })
+  const reply = errorReply(refusal, {
+    service: name?.service ?? 'blob',
+    requestId: options.requestId(),
+    version: undefined,
+    clientRequestId: undefined,
+    now: options.wallClock(),
+    head: head.method === 'HEAD',
+  })
+  socket.end(serialize(reply))
+  linger(socket)
+  return refusal
+}
+
+function serialize(reply: ErrorReply): Buffer {
+  const lines = [`HTTP/1.1 ${reply.status} ${reply.reasonPhrase}`]
+  for (let i = 0; i < reply.headers.length; i += 2) lines.push(`${reply.headers[i]}: ${reply.headers[i + 1]}`)
+  lines.push('Connection: close', '', reply.body)
+  return Buffer.from(lines.join('\r\n'))
+}
+
+function linger(socket: Socket): void {
+  let left = LINGER_BYTES
+  socket.on('data', (chunk: Buffer) => {
+    left -= chunk.length
+    if (left < 0) socket.destroy()
+  })
+  socket.on('end', () => socket.destroy())
+  // A total, not an idle time: a client that drips must not keep the connection.
+  setTimeout(() => socket.destroy(), LINGER_MS).unref()
+}

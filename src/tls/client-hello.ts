@@ -1,0 +1,163 @@
+// Reads what a client offers from its ClientHello, which is in clear (RFC 8446 section 4.1.2, RFC 5246 section 7.4.1.2).
+// OpenSSL judges the hello; this only reports it: for the server name of resumed TLS 1.2 sessions, which Node does not
+// tell (security.md 3.2), for the log line of a refused handshake, and for metrics.
+
+export interface ClientHello {
+  /** Highest version offered, e.g. 0x0304; GREASE left out. */
+  readonly version: number
+  readonly suites: readonly number[]
+  readonly groups: readonly number[]
+  readonly keyShares: readonly number[]
+  /** Server name in lower case without a trailing dot; undefined without SNI. */
+  readonly serverName: string | undefined
+}
+
+/** `more`: not whole yet; `malformed`: no ClientHello can come of these bytes. */
+export type HelloState = ClientHello | 'more' | 'malformed'
+
+const RECORD_HEADER = 5
+const HANDSHAKE = 22
+const CLIENT_HELLO = 1
+/** A record's payload at most (RFC 8446 section 5.1), with the allowance of older versions. */
+const RECORD_LIMIT = 16384 + 2048
+/** A hello larger than this is nobody's: the largest seen in the field stay below 20 kB. */
+const HELLO_LIMIT = 65536
+
+const EXTENSION = { serverName: 0, supportedGroups: 10, supportedVersions: 43, keyShare: 51 } as const
+
+/** Reads the hello at the start of `bytes`, which are what came from the client so far. */
+export function readClientHello(bytes: Buffer): HelloState {
+  const message = handshakeMessage(bytes)
+  if (typeof message === 'string') return message
+  try {
+    return parseHello(message)
+  } catch (error) {
+    if (error instanceof RangeError) return 'malformed'
+    throw error
+  }
+}
+
+/** The body of the first handshake message, put together from its records. */
+function handshakeMessage(bytes: Buffer): Buffer | 'more' | 'malformed' {
+  const pieces: Buffer[] = []
+  let have = 0
+  for (let at = 0; ; ) {
+    if (bytes.length - at < RECORD_HEADER) return 'more'
+    const length = bytes.readUInt16BE(at + 3)
+    if (bytes[at] !== HANDSHAKE || bytes[at + 1] !== 3 || length === 0 || length > RECORD_LIMIT) return 'malformed'
+    const piece = bytes.subarray(at + RECORD_HEADER, at + RECORD_HEADER + length)
+    pieces.push(piece)
+    have += piece.length
+    const joined = pieces.length === 1 ? piece : have >= 4 ? Buffer.concat(pieces) : undefined
+    if (joined !== undefined && joined.length >= 4) {
+      const need = joined.readUIntBE(1, 3)
+      if (joined[0] !== CLIENT_HELLO || need > HELLO_LIMIT) return 'malformed'
+      if (joined.length >= need + 4) return joined.subarray(4, need + 4)
+    }
+    if (piece.length < length) return 'more'
+    at += RECORD_HEADER + length
+  }
+}
+
+/** A cursor over bytes; reading past the end throws a RangeError. */
+class Reader {
+  readonly #bytes: Buffer
+  #at = 0
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
+  }
+
+  get done(): boolean {
+    return this.#at >= this.#bytes.length
+  }
+
+  number(size: 1 | 2): number {
+    const value = size === 1 ? this.#bytes.readUInt8(this.#at) : this.#bytes.readUInt16BE(this.#at)
+    this.#at += size
+    return value
+  }
+
+  /** The next `length` bytes. */
+  take(length: number): Buffer {
+    if (this.#at + length > this.#bytes.length) throw new RangeError('truncated')
+    this.#at += length
+    return this.#bytes.subarray(this.#at - length, this.#at)
+  }
+
+  /** A vector with its length in front. */
+  vector(size: 1 | 2): Buffer {
+    return this.take(this.number(size))
+  }
+}
+
+function parseHello(body: Buffer): ClientHello {
+  const reader = new Reader(body)
+  const legacy = reader.number(2)
+  reader.take(32)
+  reader.vector(1)
+  const suites = numbers(reader.vector(2))
+  reader.vector(1)
+  const hello = { version: legacy, suites, groups: [] as number[], keyShares: [] as number[], serverName: undefined as string | undefined }
+  if (reader.done) return hello
+  const extensions = new Reader(reader.vector(2))
+  while (!extensions.done) readExtension(hello, extensions.number(2), extensions.vector(2))
+  return hello
+}
+
+type Draft = { -readonly [K in keyof ClientHello]: ClientHello[K] }
+
+function readExtension(hello: Draft, type: number, data: Buffer): void {
+  switch (type) {
+    case EXTENSION.serverName:
+      hello.serverName = serverName(new Reader(new Reader(data).vector(2)))
+      break
+    case EXTENSION.supportedGroups:
+      hello.groups = numbers(new Reader(data).vector(2))
+      break
+    case EXTENSION.supportedVersions:
+      hello.version = numbers(new Reader(data).vector(1)).filter((v) => !isGrease(v)).reduce((a, b) => Math.max(a, b), 0)
+      break
+    case EXTENSION.keyShare:
+      hello.keyShares = keyShares(new Reader(new Reader(data).vector(2)))
+      break
+    default:
+  }
+}
+
+/** RFC 6066 section 3: the first name of type host_name. */
+function serverName(list: Reader): string | undefined {
+  while (!list.done) {
+    const type = list.number(1)
+    const name = list.vector(2)
+    if (type === 0) return name.toString('latin1').toLowerCase().replace(/\.$/, '')
+  }
+  return undefined
+}
+
+function keyShares(list: Reader): number[] {
+  const groups: number[] = []
+  while (!list.done) {
+    groups.push(list.number(2))
+    list.vector(2)
+  }
+  return groups
+}
+
+function numbers(bytes: Buffer): number[] {
+  const out: number[] = []
+  for (let i = 0; i + 1 < bytes.length; i += 2) out.push(bytes.readUInt16BE(i))
+  return out
+}
+
+/** RFC 8701. */
+function isGrease(value: number): boolean {
+  return (value & 0x0f0f) === 0x0a0a && value >> 8 === (value & 0xff)
+}
+
+const OFFERED = new Map([[0x0300, 'ssl3'], [0x0301, 'tls1.0'], [0x0302, 'tls1.1'], [0x0303, 'tls1.2'], [0x0304, 'tls1.3']])
+
+/** The label of the highest version offered (contract section 9): `none` for anything that is not a version of TLS. */
+export function offeredVersion(hello: ClientHello | undefined): string {
+  return (hello === undefined ? undefined : OFFERED.get(hello.version)) ?? 'none'
+}

@@ -1,0 +1,59 @@
+// Names the reason of a failed handshake from stable codes, never from message text (house.md section 7).
+import type { Reason } from '../refusal.ts'
+import { sharesGroup, sharesSuite } from './policy.ts'
+import type { ClientHello } from './client-hello.ts'
+
+/** What node:tls leaves behind when a handshake fails. */
+export interface HandshakeFailure {
+  /** `error.code`, e.g. ERR_SSL_NO_SHARED_CIPHER. */
+  readonly code: string | undefined
+  /** `socket.authorizationError` as a code; undefined where no client certificate was judged. */
+  readonly authorizationError: string | undefined
+  readonly hello: ClientHello | undefined
+}
+
+const BY_CODE = new Map<string, Reason>([
+  ['ERR_SSL_UNSUPPORTED_PROTOCOL', 'tls-version'],
+  ['ERR_SSL_VERSION_TOO_LOW', 'tls-version'],
+  ['ERR_SSL_INAPPROPRIATE_FALLBACK', 'tls-version'],
+  ['ERR_SSL_WRONG_VERSION_NUMBER', 'tls-malformed'],
+  ['ERR_SSL_NO_SHARED_CIPHER', 'tls-no-shared-suite'],
+  ['ERR_SSL_NO_SUITABLE_KEY_SHARE', 'tls-no-shared-group'],
+  ['ERR_SSL_NO_SHARED_GROUP', 'tls-no-shared-group'],
+  ['ERR_SSL_NO_SUITABLE_GROUPS', 'tls-no-shared-group'],
+  ['ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE', 'client-cert-missing'],
+  ['ERR_SSL_EE_KEY_TOO_SMALL', 'client-cert-weak'],
+  ['ERR_SSL_CA_KEY_TOO_SMALL', 'client-cert-weak'],
+  ['ERR_SSL_CA_MD_TOO_WEAK', 'client-cert-weak'],
+  ['ERR_TLS_HANDSHAKE_TIMEOUT', 'tls-timeout'],
+])
+
+const BY_AUTHORIZATION = new Map<string, Reason>([
+  ['CERT_HAS_EXPIRED', 'client-cert-expired'],
+  ['CERT_NOT_YET_VALID', 'client-cert-expired'],
+  ['CERT_REVOKED', 'client-cert-revoked'],
+  ['CRL_HAS_EXPIRED', 'client-cert-revoked'],
+  ['INVALID_PURPOSE', 'client-cert-purpose'],
+  ['EE_KEY_TOO_SMALL', 'client-cert-weak'],
+  ['CA_KEY_TOO_SMALL', 'client-cert-weak'],
+  ['CA_MD_TOO_WEAK', 'client-cert-weak'],
+])
+
+const GONE = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ECONNABORTED'])
+
+/** The reason of a failed handshake. */
+export function handshakeRefusal(failure: HandshakeFailure): Reason {
+  const { code = '', authorizationError, hello } = failure
+  if (authorizationError !== undefined) return BY_AUTHORIZATION.get(authorizationError) ?? 'client-cert-untrusted'
+  const named = BY_CODE.get(code)
+  if (named === 'tls-no-shared-suite') return withoutGroup(hello) ? 'tls-no-shared-group' : named
+  if (named !== undefined) return named
+  // The client's own alert: it refused our certificate or gave up.
+  if (GONE.has(code) || code.includes('_ALERT_')) return 'tls-aborted'
+  return 'tls-malformed'
+}
+
+/** In TLS 1.2 OpenSSL calls a missing group a missing suite: with no shared curve no ECDHE suite can be used. */
+function withoutGroup(hello: ClientHello | undefined): boolean {
+  return hello !== undefined && hello.groups.length > 0 && sharesSuite(hello.suites) && !sharesGroup(hello.groups)
+}
