@@ -72,7 +72,9 @@ export function parseCredential(certPem: Buffer, keyPem: Buffer, now: number): C
   const key = parseKey(keyPem)
   checkFit(chain, key)
   checkOrder(chain)
-  for (const certificate of chain) checkStrength(certificate)
+  for (const certificate of chain) checkKey(certificate)
+  // Nobody looks at the signature of a root that rides along: it is trusted for its place, not for that.
+  for (const certificate of chain.filter((c, index) => index === 0 || !isRoot(c))) checkSignature(certificate)
   checkTime(leaf, now)
   return Object.freeze({
     chain: Object.freeze(chain),
@@ -142,14 +144,16 @@ function checkOrder(chain: readonly X509Certificate[]): void {
   if (stray > 0) throw new CredentialFault('cert', `certificate ${stray + 1} of the file, which did not issue the one before it`, 'the leaf first, then each one\'s issuer')
 }
 
-function checkStrength(certificate: X509Certificate): void {
+function checkKey(certificate: X509Certificate): void {
   const { asymmetricKeyType: type, asymmetricKeyDetails: { modulusLength = 0, namedCurve } = {} } = certificate.publicKey
   if (type === 'rsa' && modulusLength < 2048) throw new CredentialFault('cert', `an RSA key of ${modulusLength} bits`, STRENGTH)
   if (type === 'ec' && !CURVES.includes(namedCurve)) throw new CredentialFault('cert', `an EC key on ${namedCurve ?? 'a curve without a name'}`, STRENGTH)
   if (type !== 'rsa' && type !== 'ec') throw new CredentialFault('cert', `a key of the kind ${type ?? 'unknown'}`, STRENGTH)
-  // Nobody looks at the signature of a root: it is trusted for its place, not for that.
+}
+
+function checkSignature(certificate: X509Certificate): void {
   const signature = certificate.signatureAlgorithm ?? ''
-  if (/md[245]|sha-?1(?!\d)/i.test(signature) && !isRoot(certificate)) throw new CredentialFault('cert', `a certificate signed with ${signature}`, 'SHA-256 or better')
+  if (/md[245]|sha-?1(?!\d)/i.test(signature)) throw new CredentialFault('cert', `a certificate signed with ${signature}`, 'SHA-256 or better')
 }
 
 const isRoot = (certificate: X509Certificate): boolean => certificate.ca && certificate.subject === certificate.issuer

@@ -1,0 +1,58 @@
+// tidegate check: everything that serve does with a configuration before it binds a port.
+
+import { parseArgs } from 'node:util'
+import { ConfigFaults, loadConfig } from '../config/load.ts'
+import { helpHint, jsonFindings, sayError, sayFindings, sayUsage } from './voice.ts'
+import type { Findings } from './voice.ts'
+
+const HELP = `usage: tidegate check --config FILE [--json]
+
+Reads a configuration and every file that it names, and checks that they fit.
+
+  --config FILE   the configuration
+  --json          findings as JSON on standard output: {"faults": [...], "warnings": [...]}
+  --help          this text
+
+Exit code: 0 in order, perhaps with warnings; 2 with faults, all of them listed.
+`
+
+const OPTIONS = { config: { type: 'string' }, json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } as const
+
+/** Takes the arguments after `check`. Gives the exit code: 0, or 2 for faults and for wrong usage. */
+export async function checkCommand(args: string[]): Promise<number> {
+  const options = readOptions(args)
+  if (options === undefined) return 2
+  if (options.help) {
+    process.stdout.write(HELP)
+    return 0
+  }
+  if (options.config === undefined) {
+    process.stderr.write(sayError('check needs a configuration', 'tidegate check --config FILE', helpHint('check')))
+    return 2
+  }
+  const findings = await findIn(options.config)
+  if (options.json) process.stdout.write(jsonFindings(findings))
+  else process.stderr.write(sayFindings(findings, options.config))
+  return findings.faults.length === 0 ? 0 : 2
+}
+
+function readOptions(args: string[]): { config?: string, json: boolean, help: boolean } | undefined {
+  try {
+    return parseArgs({ args, options: OPTIONS, allowPositionals: false }).values
+  } catch (error) {
+    const text = sayUsage(error, 'check')
+    if (text === undefined) throw error
+    process.stderr.write(text)
+    return undefined
+  }
+}
+
+async function findIn(file: string): Promise<Findings> {
+  try {
+    const { warnings } = await loadConfig(file, { environment: process.env, now: Date.now() })
+    return { faults: [], warnings }
+  } catch (error) {
+    if (error instanceof ConfigFaults) return error
+    throw error
+  }
+}

@@ -1,0 +1,51 @@
+// The voice of the command line.
+//
+//   - What a command was asked for goes to standard output, everything else to standard error.
+//   - Every line of the latter begins with "tidegate: ". No capital at the start, no full stop at the end.
+//   - A hint says what to do next, on a line of its own, after what is wrong.
+
+import type { Fault } from '../config/fault.ts'
+
+const PREFIX = 'tidegate: '
+
+export interface Findings {
+  readonly faults: readonly Fault[]
+  readonly warnings: readonly Fault[]
+}
+
+/** Takes lines without prefix. Gives the text for standard error. */
+export function say(...lines: readonly string[]): string {
+  return lines.map(line => `${PREFIX}${line}\n`).join('')
+}
+
+/** Takes what is wrong and what to do about it. */
+export function sayError(error: string, ...hints: readonly string[]): string {
+  return say(`error: ${error}`, ...hints.map(hint => `hint: ${hint}`))
+}
+
+/** Takes the findings of a configuration and its file. Gives them as text for people, the warnings last. */
+export function sayFindings({ faults, warnings }: Findings, file: string): string {
+  return say(
+    ...faults.map(({ path, found, allowed }) => `error: ${path}: found ${found}; allowed: ${allowed}`),
+    ...warnings.map(({ path, found, allowed }) => `warning: ${path}: found ${found}; better: ${allowed}`),
+    faults.length === 0 ? `${file} is in order` : `${count(faults.length, 'fault')} in ${file}`,
+    ...faults.length === 0 ? [] : ['hint: docs/configuration.md lists every key'],
+  )
+}
+
+/** The same for programs, one line. */
+export function jsonFindings({ faults, warnings }: Findings): string {
+  const plain = ({ path, found, allowed }: Fault) => ({ path, found, allowed })
+  return `${JSON.stringify({ faults: faults.map(plain), warnings: warnings.map(plain) })}\n`
+}
+
+/** Takes an error of node:util parseArgs and the command's name. Gives undefined for any other error. */
+export function sayUsage(error: unknown, command: string): string | undefined {
+  if (!(error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'))) return undefined
+  const sentence = error.message.split(/\.(?:\s|$)/)[0] ?? ''
+  return sayError(sentence.charAt(0).toLowerCase() + sentence.slice(1), helpHint(command))
+}
+
+export const helpHint = (command: string): string => `tidegate ${command} --help shows how it is used`
+
+const count = (number: number, word: string) => `${number} ${word}${number === 1 ? '' : 's'}`

@@ -1,0 +1,150 @@
+// Reads a configuration with every file that it names, and takes all of them or none: each fault of the text and of the
+// files is told at once.
+
+import { dirname, resolve } from 'node:path'
+import type { KeyObject } from 'node:crypto'
+import { CredentialFault, parseCredential, parseTrustBundle } from '../tls/credential.ts'
+import type { Credential, TrustBundle } from '../tls/credential.ts'
+import { ACCOUNT_KEY_ALLOWED, parseAccountKey } from './account-key.ts'
+import { readAll, readBounded } from './disk.ts'
+import type { FileRead } from './disk.ts'
+import type { Fault } from './fault.ts'
+import { parseConfig } from './parse.ts'
+import type { NamedFile } from './read.ts'
+import type { Config } from './schema.ts'
+
+export interface Loaded {
+  /** Absolute path of the configuration file. */
+  readonly file: string
+  readonly config: Config
+  /** SHA-256 of the parsed configuration, hex; the same in every replica. */
+  readonly digest: string
+  /** In the order of `tls.certificates`. */
+  readonly credentials: readonly Credential[]
+  /** Of the APIs with a `clientCertificate`, by the API's name. */
+  readonly clientCredentials: ReadonlyMap<string, Credential>
+  /** By the account's name, newest first; an account without keys has an empty list. */
+  readonly accountKeys: ReadonlyMap<string, readonly KeyObject[]>
+  /** By the absolute path that `Upstream.ca` names. */
+  readonly trust: ReadonlyMap<string, TrustBundle>
+  readonly warnings: readonly Fault[]
+  /** Absolute paths of all files that the configuration names and that were read; not the configuration itself. */
+  readonly files: readonly string[]
+}
+
+/** The configuration cannot be used. */
+export class ConfigFaults extends Error {
+  readonly file: string
+  readonly faults: readonly Fault[]
+  readonly warnings: readonly Fault[]
+
+  constructor(file: string, faults: readonly Fault[], warnings: readonly Fault[]) {
+    super(`${faults.length} faults in ${file}`)
+    this.name = 'ConfigFaults'
+    this.file = file
+    this.faults = faults
+    this.warnings = warnings
+  }
+}
+
+export interface Circumstances {
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** ms since 1970. */
+  readonly now: number
+}
+
+/** Takes the name of a configuration file. Gives the configuration with what its files hold, or throws ConfigFaults. */
+export async function loadConfig(name: string, { environment, now }: Circumstances): Promise<Loaded> {
+  const file = resolve(name)
+  const text = await readBounded(file)
+  if (typeof text === 'string') throw new ConfigFaults(file, [{ path: file, found: text, allowed: 'a file that can be read' }], [])
+  const parsed = parseConfig(text.bytes.toString('utf8'), { file, directory: dirname(file), environment })
+  const named = parsed.files.filter(({ use }) => use !== 'later')
+  const contents = readContents(named, await readAll(named.map(n => n.file)), now)
+  const warnings = [...parsed.warnings, ...contents.warnings]
+  if (parsed.faults !== undefined || contents.faults.length > 0) throw new ConfigFaults(file, [...parsed.faults ?? [], ...contents.faults], warnings)
+  const { config, digest } = parsed
+  return Object.freeze({ file, config, digest, ...arrange(config, contents), warnings, files: [...new Set(named.map(n => n.file))] })
+}
+
+/** A file's bytes, under the path in the configuration that names it. */
+interface Held {
+  readonly file: string
+  readonly bytes: Buffer
+}
+
+/** What the files hold, by the path in the configuration that names them. */
+interface Contents {
+  readonly credentials: Map<string, Credential>
+  readonly keys: Map<string, KeyObject>
+  readonly trust: Map<string, TrustBundle>
+  readonly faults: Fault[]
+  readonly warnings: Fault[]
+}
+
+function readContents(named: readonly NamedFile[], read: ReadonlyMap<string, FileRead | string>, now: number): Contents {
+  const contents: Contents = { credentials: new Map(), keys: new Map(), trust: new Map(), faults: [], warnings: [] }
+  const held = new Map<string, Held>()
+  for (const { path, file, use } of named) {
+    const found = read.get(file) ?? 'nothing'
+    if (typeof found === 'string') contents.faults.push({ path, found: `${file}: ${found}`, allowed: 'a file that can be read' })
+    else held.set(path, { file, bytes: found.bytes })
+    if (typeof found !== 'string' && found.exposed && (use === 'key' || use === 'account-key')) {
+      contents.warnings.push({ path, found: `${file}: others can read or write it`, allowed: 'a secret that only its owner and group can read' })
+    }
+  }
+  for (const { path, use } of named) {
+    const one = held.get(path)
+    if (one === undefined) continue
+    if (use === 'trust') takeTrust(path, one, contents)
+    if (use === 'account-key') takeAccountKey(path, one, contents)
+    const key = held.get(path.replace(/cert$/, 'key'))
+    if (use === 'certificate' && key !== undefined) takeCredential(path.replace(/\.cert$/, ''), { cert: one, key }, contents, now)
+  }
+  return contents
+}
+
+function takeAccountKey(path: string, { file, bytes }: Held, { keys, faults }: Contents): void {
+  const key = parseAccountKey(bytes)
+  if (typeof key === 'string') faults.push({ path, found: `${file}: ${key}`, allowed: ACCOUNT_KEY_ALLOWED })
+  else keys.set(path, key)
+}
+
+function takeTrust(path: string, { file, bytes }: Held, { trust, faults }: Contents): void {
+  const bundle = settle(() => parseTrustBundle(bytes))
+  if (bundle instanceof CredentialFault) faults.push({ path, found: `${file}: ${bundle.found}`, allowed: bundle.allowed })
+  else trust.set(file, bundle)
+}
+
+function takeCredential(path: string, pair: { cert: Held, key: Held }, { credentials, faults, warnings }: Contents, now: number): void {
+  const credential = settle(() => parseCredential(pair.cert.bytes, pair.key.bytes, now))
+  if (credential instanceof CredentialFault) {
+    const { part, found, allowed } = credential
+    faults.push({ path: `${path}.${part}`, found: `${pair[part].file}: ${found}`, allowed })
+    return
+  }
+  credentials.set(path, credential)
+  warnings.push(...credential.warnings.map(({ found, allowed }) => ({ path: `${path}.cert`, found: `${pair.cert.file}: ${found}`, allowed })))
+}
+
+function settle<T>(parse: () => T): T | CredentialFault {
+  try {
+    return parse()
+  } catch (error) {
+    if (error instanceof CredentialFault) return error
+    throw error
+  }
+}
+
+const present = <T>(items: readonly (T | undefined)[]): T[] => items.filter(item => item !== undefined)
+
+function arrange(config: Config, { credentials, keys, trust }: Contents): Pick<Loaded, 'credentials' | 'clientCredentials' | 'accountKeys' | 'trust'> {
+  return {
+    credentials: present(config.tls.certificates.map((_, i) => credentials.get(`tls.certificates[${i}]`))),
+    clientCredentials: new Map(config.apis.flatMap((api, i) =>
+      present([credentials.get(`apis[${i}].clientCertificate`)]).map(credential => [api.name, credential] as const))),
+    accountKeys: new Map((config.storage?.accounts ?? []).map((account, i) =>
+      [account.name, present(account.keys.map((_, k) => keys.get(`storage.accounts[${i}].keys[${k}]`)))] as const)),
+    trust,
+  }
+}

@@ -1,0 +1,129 @@
+// What the schema cannot say: parts of the file that must fit each other. Run over a draft, so that these faults are
+// told together with those of single values.
+
+import { SERVICE_NAMES } from '../azure/services.ts'
+import type { Fault } from './fault.ts'
+import { farSides } from './upstream.ts'
+import type { Draft, FarSide } from './upstream.ts'
+import { isLoopback } from './url.ts'
+import type { EndpointUrl } from './url.ts'
+
+/** Takes a draft and the faults of its values. Gives the faults of the whole. */
+export function ruleFaults(draft: Draft, faults: readonly Fault[]): Fault[] {
+  return [
+    ...nothingServed(draft, faults),
+    ...sameListeners(draft),
+    ...accountsWithoutEndpoint(draft, faults),
+    ...sameNames(draft),
+    ...sameRoutes(draft),
+    ...takenHosts(draft),
+    ...farSides(draft).flatMap(insecure),
+    ...saidTwice(draft),
+  ]
+}
+
+/** Takes a draft. Gives what serves, but probably not as meant. */
+export function ruleWarnings(draft: Draft): Fault[] {
+  return [...pathsUpstream(draft), ...sharedLabels(draft), ...withoutEffect(draft)]
+}
+
+const faulty = (faults: readonly Fault[], path: string) => faults.some(f => f.path.startsWith(path))
+
+function nothingServed({ storage, apis }: Draft, faults: readonly Fault[]): Fault[] {
+  const served = storage !== undefined || (apis ?? []).length > 0 || faulty(faults, 'storage') || faulty(faults, 'apis')
+  return served ? [] : [{ path: 'storage', found: 'neither storage nor apis', allowed: 'at least one of the two' }]
+}
+
+function accountsWithoutEndpoint({ storage }: Draft, faults: readonly Fault[]): Fault[] {
+  return (storage?.accounts ?? []).flatMap((account, index) => {
+    const path = `storage.accounts[${index}]`
+    const served = account === undefined || SERVICE_NAMES.some(service => account[service] !== undefined || faulty(faults, `${path}.${service}`))
+    return served ? [] : [{ path, found: 'no endpoint', allowed: `one or more of ${SERVICE_NAMES.join(', ')}` }]
+  })
+}
+
+interface Claim { readonly path: string, readonly key: string | undefined, readonly found: string }
+
+// The first one to claim a key has it; every later one is at fault.
+function twice(claims: readonly Claim[], allowed: (holder: string) => string): Fault[] {
+  const holders = new Map<string, string>()
+  return claims.flatMap(({ path, key, found }) => {
+    const holder = key === undefined ? undefined : holders.get(key)
+    if (holder !== undefined) return [{ path, found, allowed: allowed(holder) }]
+    if (key !== undefined) holders.set(key, path)
+    return []
+  })
+}
+
+const named = (items: readonly ({ name?: string } | undefined)[], path: string): Claim[] =>
+  items.map((item, index) => ({ path: `${path}[${index}].name`, key: item?.name, found: item?.name ?? '' }))
+
+// Port 0 is a port of one's own each time.
+function sameListeners({ listen }: Draft): Fault[] {
+  return twice((['tls', 'plain', 'admin'] as const).map(key => {
+    const { host, port = 0 } = listen?.[key] ?? {}
+    return { path: `listen.${key}`, key: host === undefined || port === 0 ? undefined : `${host} ${port}`, found: `port ${port} of ${host}` }
+  }), holder => `another port than ${holder}`)
+}
+
+function sameNames({ storage, apis = [] }: Draft): Fault[] {
+  return [named(storage?.accounts ?? [], 'storage.accounts'), named(apis, 'apis')]
+    .flatMap(claims => twice(claims, holder => `another name than ${holder}`))
+}
+
+function sameRoutes({ apis = [] }: Draft): Fault[] {
+  return twice(apis.map((api, index) => {
+    const route = api?.host === undefined || api.prefix === undefined ? undefined : api.host + api.prefix
+    return { path: `apis[${index}]`, key: route, found: route ?? '' }
+  }), holder => `another host or prefix than ${holder}`)
+}
+
+function takenHosts({ storage, apis = [] }: Draft): Fault[] {
+  const taken = new Set((storage?.accounts ?? []).flatMap(account => SERVICE_NAMES
+    .filter(service => account?.[service] !== undefined)
+    .flatMap(service => [account?.name, `${account?.name}-secondary`].map(name => `${name}.${service}.${storage?.domain}`))))
+  return apis.flatMap((api, index) => api?.host === undefined || !taken.has(api.host) ? []
+    : [{ path: `apis[${index}].host`, found: api.host, allowed: 'a name that no storage account has' }])
+}
+
+function insecure({ urlPath, path, endpoint: { url, connect, secondary, insecureLoopback } }: FarSide): Fault[] {
+  const safe = (target: EndpointUrl | undefined, host = target?.hostname) =>
+    target === undefined || target.origin.startsWith('https:') || (insecureLoopback === true && isLoopback(host ?? ''))
+  const allowed = 'https; http only to a loopback address with insecureLoopback: true'
+  return [
+    ...safe(url, connect?.host) ? [] : [{ path: urlPath, found: 'an http URL', allowed }],
+    ...safe(secondary) ? [] : [{ path: `${path}.secondary`, found: 'an http URL', allowed }],
+  ]
+}
+
+function saidTwice({ apis = [] }: Draft): Fault[] {
+  return apis.flatMap((api, index) => (['ca', 'serverName'] as const)
+    .filter(key => api?.[key] !== undefined && api.upstream !== undefined && Object.hasOwn(api.upstream, key))
+    .map(key => ({ path: `apis[${index}].${key}`, found: `another one at apis[${index}].upstream.${key}`, allowed: 'one of the two' })))
+}
+
+// spec/sas.md 16.2: the path is part of what a client signs, and the service sees another one.
+function pathsUpstream(draft: Draft): Fault[] {
+  return farSides(draft).flatMap(({ urlPath, path, endpoint: { url, secondary }, service }) => service === 'api' ? [] : [
+    { path: urlPath, url }, { path: `${path}.secondary`, url: secondary },
+  ].filter(place => (place.url?.path ?? '') !== '').map(place => ({
+    path: place.path,
+    found: `the path ${place.url?.path}, which a client's Shared Key signature does not survive`,
+    allowed: 'no path: reach an emulator by host name with connect',
+  })))
+}
+
+function sharedLabels({ storage, apis = [] }: Draft): Fault[] {
+  const accounts = new Set((storage?.accounts ?? []).map(account => account?.name))
+  return apis.flatMap((api, index) => api?.name === undefined || !accounts.has(api.name) ? []
+    : [{ path: `apis[${index}].name`, found: `${api.name}, the name of an account too`, allowed: 'another name: metrics cannot tell them apart' }])
+}
+
+function withoutEffect({ tls, storage }: Draft): Fault[] {
+  const idle = (['ca', 'crl', 'allow'] as const).filter(key => tls?.clients?.verify === 'none' && tls.clients[key] !== undefined)
+  return [
+    ...idle.map(key => ({ path: `tls.clients.${key}`, found: 'no effect', allowed: 'with verify optional or required' })),
+    ...storage?.sas?.egress === undefined || storage.sas.sip === 'egress' ? []
+      : [{ path: 'storage.sas.egress', found: 'no effect', allowed: 'with sip: egress' }],
+  ]
+}

@@ -1,0 +1,56 @@
+// The far sides of a configuration: every place where it says whereto, and how that becomes one shape.
+
+import { SERVICE_NAMES } from '../azure/services.ts'
+import type { ServiceName } from '../azure/services.ts'
+import type { Parsed, ParsedEndpoint, Upstream } from './schema.ts'
+import type { EndpointUrl } from './url.ts'
+
+/** What was read of a file in which parts may be at fault: those are missing. */
+export type Draft<T = Parsed> = T extends EndpointUrl ? T : T extends (infer I)[] ? (Draft<I> | undefined)[] : T extends object ? { [K in keyof T]?: Draft<T[K]> } : T
+
+type DraftEndpoint = Draft<ParsedEndpoint>
+type ParsedApi = Parsed['apis'][number]
+type EndpointSection = Exclude<ParsedEndpoint, EndpointUrl>
+
+const isUrl = (endpoint: DraftEndpoint): endpoint is EndpointUrl => Object.hasOwn(endpoint, 'origin')
+
+/** Takes an endpoint in either form. Gives it as a section. */
+export function asSection(endpoint: ParsedEndpoint): EndpointSection
+export function asSection(endpoint: DraftEndpoint): Draft<EndpointSection>
+export function asSection(endpoint: DraftEndpoint): Draft<EndpointSection> {
+  return isUrl(endpoint) ? { url: endpoint, insecureLoopback: false } : endpoint
+}
+
+/** Takes an endpoint of an account, complete. Gives it in the shape that all upstreams have. */
+export function completeEndpoint(endpoint: ParsedEndpoint): Upstream {
+  const { insecureLoopback: _, ...rest } = asSection(endpoint)
+  return { ...rest, insecure: rest.url.origin.startsWith('http:') }
+}
+
+/** Takes an API, complete; what it says beside its upstream counts as said there. */
+export function completeApiUpstream({ upstream, ca, serverName }: ParsedApi): Upstream {
+  return { ...completeEndpoint(upstream), ...ca === undefined ? {} : { ca }, ...serverName === undefined ? {} : { serverName } }
+}
+
+/** A place where the file says whereto. */
+export interface FarSide {
+  /** The path of the endpoint: `storage.accounts[0].blob`. */
+  readonly path: string
+  /** The path of its URL: the same, or `.url` after it. */
+  readonly urlPath: string
+  readonly endpoint: Draft<EndpointSection>
+  readonly service: ServiceName | 'api'
+}
+
+/** Gives every far side of a draft, in the order of the file's schema. */
+export function farSides({ storage, apis = [] }: Draft): FarSide[] {
+  const accounts = (storage?.accounts ?? []).flatMap((account, index) => SERVICE_NAMES.flatMap(
+    service => farSide(account?.[service], `storage.accounts[${index}].${service}`, service)))
+  return [...accounts, ...apis.flatMap((api, index) => farSide(api?.upstream, `apis[${index}].upstream`, 'api').map(
+    side => ({ ...side, endpoint: { ...side.endpoint, insecureLoopback: side.endpoint.insecureLoopback === true || api?.insecureLoopback === true } })))]
+}
+
+function farSide(endpoint: DraftEndpoint | undefined, path: string, service: FarSide['service']): FarSide[] {
+  if (endpoint === undefined) return []
+  return [{ path, urlPath: isUrl(endpoint) ? path : `${path}.url`, endpoint: asSection(endpoint), service }]
+}
