@@ -33,9 +33,10 @@ export function sayFindings({ faults, warnings }: Findings, file: string): strin
   )
 }
 
+const plain = ({ path, found, allowed }: Fault): Fault => ({ path, found, allowed })
+
 /** The same for programs, one line. */
 export function jsonFindings({ faults, warnings }: Findings): string {
-  const plain = ({ path, found, allowed }: Fault) => ({ path, found, allowed })
   return `${JSON.stringify({ faults: faults.map(plain), warnings: warnings.map(plain) })}\n`
 }
 

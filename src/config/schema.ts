@@ -75,14 +75,14 @@ const far = {
   insecureLoopback: boolean(false, 'Allows `http:`, to a loopback address only.'),
 }
 
-/** A URL alone, or an object where more is to be said. */
+/** A URL alone, or a section where more is to be said. */
 const endpoint = (service: string) => optional(Type.Union([
   leaf<EndpointUrl>('url', `Where the account's ${service} service is.`),
   section(`The account's ${service} service.`, {
     ...far,
     secondary: optional(leaf<EndpointUrl>('url', 'Where its secondary is; clients reach it as `ACCOUNT-secondary`.')),
   }),
-], { description: `The account's ${service} service: a URL, or an object.` }))
+], { description: `The account's ${service} service: a URL, or a section.` }))
 
 const unbuilt = (description: string) => optional(leaf<unknown>('opaque', description))
 
@@ -146,7 +146,7 @@ const API = section('An internal API.', {
   upstream: Type.Union([
     leaf<EndpointUrl>('url', 'Where it is.'),
     section('Where it is.', far),
-  ], { description: 'Where it is: a URL, or an object. May carry a path, which is put in front.' }),
+  ], { description: 'Where it is: a URL, or a section. May carry a path, which is put in front.' }),
   ca: far.ca,
   serverName: far.serverName,
   insecureLoopback: far.insecureLoopback,
