@@ -129,12 +129,21 @@ function run(node, script, args) {
   const env = { ...process.env, PATH: [BIN, process.env.PATH].join(path.delimiter) }
   const child = spawn(node, [path.resolve(script), ...args], { stdio: 'inherit', env, shell: WINDOWS })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  if (process.env.npm_lifecycle_event !== undefined) followParent(child)
   child.on('error', error => fail(`${node} cannot be run: ${error.message}`))
   child.on('exit', (code, signal) => {
     if (signal === null) process.exit(code)
     process.removeAllListeners(signal)
     process.kill(process.pid, signal)
   })
+}
+
+// npm passes signals to a shell that may not pass them on, and dies without a word on SIGKILL.
+function followParent(child) {
+  const parent = process.ppid
+  setInterval(() => {
+    if (process.ppid !== parent) child.kill('SIGTERM')
+  }, 1000).unref()
 }
 
 main(process.argv[2], process.argv.slice(3))
