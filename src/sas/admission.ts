@@ -1,0 +1,120 @@
+// The whole decision about a storage request that may carry a shared access signature (spec/sas.md 1, steps 2 to 10):
+// no SAS, refused, passed on as it is, or tightened to https.
+import type { ServiceName } from '../azure/services.ts'
+import { checkTable, readingsOf } from './canonical-resource.ts'
+import type { SasKind } from './fields.ts'
+import { type KeptResult, type KeptResults, nameOf } from './kept-results.ts'
+import { readQuery } from './query.ts'
+import { listsParameter } from './signed-request.ts'
+import { type Signer, type SigningKeys, signersFor } from './signing-keys.ts'
+import { NO_KEY, forbid } from './tells.ts'
+import { rewriteQuery, tighten } from './tighten.ts'
+import { parseTime } from './times.ts'
+import { type SasToken, readSas } from './token.ts'
+import { type Candidate, type SignedContext, checkTerms, readTerms, textOf, verifySas } from './verify.ts'
+
+export { type KeptResults, createKeptResults } from './kept-results.ts'
+export { hasSignature } from './query.ts'
+
+/** What an account's operator has settled. */
+export interface SasPolicy {
+  /** The primary name, without `-secondary`. */
+  readonly account: string
+  readonly keys: SigningKeys
+  readonly withoutKey: 'refuse' | 'pass-if-https' | 'pass'
+  /** What the token that goes upstream says about addresses (spec/sas.md 10). */
+  readonly sip: 'remove' | 'egress' | 'keep'
+  /** With `sip: 'egress'`: an IPv4 address or `LOW-HIGH`. */
+  readonly egress?: string
+  /** How far our clock may be behind a token's start, in ms. */
+  readonly skew: number
+}
+
+export interface SasFacts {
+  readonly service: ServiceName
+  /** Percent-decoded once, with the leading slash; where the account is in the path, without it. */
+  readonly decodedPath: string
+  /** As the client sent it, without the `?`. */
+  readonly query: string
+  /** Milliseconds since the epoch. */
+  readonly now: number
+  readonly clientAddress: string
+  /** The value as it came; asked with a name in lower case. */
+  header(name: string): string | undefined
+}
+
+export type SasOutcome = 'unchanged' | 'tightened' | 'passed-unverified'
+
+export interface SasVerdict {
+  readonly kind: SasKind
+  readonly outcome: SasOutcome
+  /** What goes upstream, without the `?`. */
+  readonly query: string
+  /** Whose key verified the token; null where none could. */
+  readonly slot: Signer['slot'] | null
+  /** Milliseconds since the epoch; null where the token does not say. */
+  readonly expiresOn: number | null
+}
+
+/**
+ * Judges one request. Undefined where it carries no SAS. Throws a Refusal with one of the `sas-*` reasons; its detail
+ * names the `kind` as soon as that is known.
+ */
+export function admitSas(facts: SasFacts, policy: SasPolicy, kept: KeptResults): SasVerdict | undefined {
+  if (facts.query === '') return undefined
+  const query = readQuery(facts.query)
+  if (query.values.sig === undefined) return undefined
+  const token = readSas(query, facts.service)
+  const signers = signersFor(token, policy.keys)
+  if (signers.length === 0) return passWithoutKey(token, policy)
+  return admitToken(token, signers, facts, policy, kept)
+}
+
+/** Step 7: what was not verified is never edited. */
+function passWithoutKey({ kind, query, values }: SasToken, { withoutKey }: SasPolicy): SasVerdict {
+  if (withoutKey === 'refuse' || (withoutKey === 'pass-if-https' && values.spr !== 'https')) forbid('sas-no-key', kind, NO_KEY)
+  return { kind, outcome: 'passed-unverified', query: query.text, slot: null, expiresOn: parseTime(values.se ?? '') ?? null }
+}
+
+/** Steps 8 to 10. */
+function admitToken(token: SasToken, signers: readonly Signer[], facts: SasFacts, policy: SasPolicy, kept: KeptResults): SasVerdict {
+  const sip = upstreamSip(token, policy)
+  const context: SignedContext = { account: policy.account, header: (name) => facts.header(name) }
+  const candidates: Candidate[] = []
+  for (const reading of readingsOf(token, facts.decodedPath, facts.service, policy.account)) {
+    const candidate = { reading, text: textOf(token, reading, context) }
+    const result = kept.find(nameOf(token, candidate, sip), signers, facts.now)
+    if (result !== undefined) return admitKept(token, result, sip, facts, policy)
+    candidates.push(candidate)
+  }
+
+  const proof = verifySas(token, candidates, signers)
+  const terms = readTerms(token)
+  checkTerms(terms, token.kind, facts, policy.skew)
+  checkTable(token, facts.decodedPath, facts.service)
+
+  const same = token.values.spr === 'https' && token.values.sip === sip
+  const tightened = same ? null : tighten(token, proof, sip, context)
+  const result: KeptResult = { signer: proof.signer, terms, signature: tightened?.signature ?? null }
+  kept.keep(nameOf(token, proof, sip), result)
+  return verdict(token, result, tightened?.query ?? facts.query)
+}
+
+/** The signature is known to be good; whether it is good now and here is another matter. */
+function admitKept(token: SasToken, result: KeptResult, sip: string | undefined, facts: SasFacts, policy: SasPolicy): SasVerdict {
+  checkTerms(result.terms, token.kind, facts, policy.skew)
+  checkTable(token, facts.decodedPath, facts.service)
+  return verdict(token, result, result.signature === null ? facts.query : rewriteQuery(token.query, sip, result.signature))
+}
+
+function verdict({ kind }: SasToken, { signer: { slot }, terms: { expiresOn }, signature }: KeptResult, query: string): SasVerdict {
+  return { kind, outcome: signature === null ? 'unchanged' : 'tightened', query, slot, expiresOn }
+}
+
+/** A `sip` that `srq` lists has to stay (spec/sas.md 13); one that is empty restricts nothing and stays too. */
+function upstreamSip(token: SasToken, { sip, egress }: SasPolicy): string | undefined {
+  const given = token.values.sip
+  if (given === undefined || given === '' || sip === 'keep') return given
+  if (sip === 'egress') return egress
+  return listsParameter(token, 'sip') ? given : undefined
+}

@@ -1,0 +1,58 @@
+// Remembers what a token came to, since the same token always comes to the same (spec/sas.md 8). Never what depends on the
+// moment: times, address and `tn` are checked at every request.
+import { LRUCache } from 'lru-cache'
+import type { Signer } from './signing-keys.ts'
+import type { SasToken } from './token.ts'
+import type { Candidate, SasTerms } from './verify.ts'
+
+export interface KeptResult {
+  readonly signer: Signer
+  readonly terms: SasTerms
+  /** The new one in base64; null where the token goes up as it came. */
+  readonly signature: string | null
+}
+
+/** Bounded: the least recently used result goes first. Serves one set of policies; other `sip` settings are other results. */
+export class KeptResults {
+  readonly #results: LRUCache<string, KeptResult>
+
+  constructor(max: number) {
+    this.#results = new LRUCache({ max })
+  }
+
+  get size(): number {
+    return this.#results.size
+  }
+
+  /**
+   * The result of this reading of the token, if its key is still among `signers`: a key that was withdrawn takes its
+   * results along. Forgets a token that has expired at `now` (ms since the epoch).
+   */
+  find(name: string, signers: readonly Signer[], now: number): KeptResult | undefined {
+    const result = this.#results.get(name)
+    if (result === undefined) return undefined
+    const { terms: { expiresOn }, signer } = result
+    if ((expiresOn === null || expiresOn > now) && signers.some(({ key }) => key === signer.key)) return result
+    this.#results.delete(name)
+    return undefined
+  }
+
+  keep(name: string, result: KeptResult): void {
+    this.#results.set(name, result)
+  }
+}
+
+/** `max` results, at least one. */
+export function createKeptResults(max: number): KeptResults {
+  return new KeptResults(max)
+}
+
+/**
+ * All that a result depends on: the whole text that is signed (with account, resource, the snapshot line, signed headers
+ * and parameters), the lists of the latter, the layout, the signature, and the `sip` that goes upstream.
+ */
+export function nameOf(token: SasToken, { text }: Candidate, sip: string | undefined): string {
+  const { layout, values } = token
+  const lists = layout.signsRequest ? `${values.srh ?? ''}\n${values.srq ?? ''}` : ''
+  return `${layout.kind} ${layout.from}\n${text}\n${values.sig ?? ''}\n${sip ?? ''}\n${lists}`
+}
