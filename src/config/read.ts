@@ -85,7 +85,7 @@ function substitute(text: string, kind: Kind, path: string, { environment, fault
   const before = faults.length
   const filled = text.replace(/\$\{([^}]*)(\}?)/g, (whole, name: string, end: string) => {
     const wellFormed = end !== '' && /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)
-    const value = wellFormed ? environment[name] : undefined
+    const value = wellFormed && Object.hasOwn(environment, name) ? environment[name] : undefined
     if (!wellFormed) faults.push({ path, found: 'a ${ that names no variable', allowed: '${NAME}' })
     else if (value === undefined) faults.push({ path, found: `${show(whole)}, which is not set`, allowed: 'a variable that is set in the environment' })
     return value ?? ''

@@ -6,7 +6,8 @@
 import { LineCounter, isAlias, parseDocument, visit } from 'yaml'
 import type { Fault } from './fault.ts'
 
-const YAML = { schema: 'core', version: '1.2', uniqueKeys: true, stringKeys: true, merge: false, customTags: null, prettyErrors: false, strict: true, logLevel: 'silent' } as const
+// With logLevel silent a second document would be dropped without an error.
+const YAML = { schema: 'core', version: '1.2', uniqueKeys: true, stringKeys: true, merge: false, customTags: null, prettyErrors: false, strict: true, logLevel: 'error' } as const
 
 const ALLOWED: Readonly<Record<string, string>> = {
   DUPLICATE_KEY: 'each key once',

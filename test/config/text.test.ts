@@ -1,0 +1,47 @@
+import t from 'tap'
+import { readYaml } from '../../src/config/text.ts'
+
+const read = (text: string) => readYaml(text, 'tide.yaml')
+
+t.test('plain values', t => {
+  t.strictSame(read('a: 1\nb: { c: [true, "x", ~] }'), { value: { a: 1, b: { c: [true, 'x', null] } } })
+  t.strictSame(read('# nothing'), { value: null })
+  t.strictSame(read('a: yes\nb: 0o17\nc: 1e3'), { value: { a: 'yes', b: 15, c: 1000 } }, 'YAML 1.2')
+  t.end()
+})
+
+t.test('syntax errors have a line and a column', t => {
+  const table: [string, string, string][] = [
+    ['a: 1\n\tb: 2', 'tide.yaml:2:1', 'tab as indent'],
+    ['a: 1\na: 2', 'tide.yaml:2:1', 'duplicate key'],
+    ['a: 1\nb: "x', 'tide.yaml:2:6', 'missing char'],
+    ['a: &x 1\nb: *x', 'tide.yaml:2:4', 'alias'],
+    ['a: !secret 1', 'tide.yaml:1:4', 'tag resolve failed'],
+    ['a: 1\n---\nb: 1', 'tide.yaml:2:1', 'multiple docs'],
+    ['{ [a]: 1 }', 'tide.yaml:1:3', 'non string key'],
+  ]
+  for (const [text, path, found] of table) {
+    const { faults = [] } = read(text) as { faults?: { path: string, found: string }[] }
+    t.match(faults[0], { path, found }, text)
+  }
+  t.end()
+})
+
+t.test('many faults at once, and nothing of the text in any of them', t => {
+  const { faults = [] } = read('a: 1\na: topsecret\nb: !topsecret x\nc: *topsecret\n"topsecret: 1') as { faults?: object[] }
+  t.ok(faults.length >= 3)
+  t.notMatch(JSON.stringify(faults), /topsecret/)
+  t.end()
+})
+
+t.test('a key may have any name', t => {
+  const { value } = read('__proto__: { x: 1 }\nconstructor: 2') as { value: object }
+  t.strictSame(Object.keys(value).toSorted(), ['__proto__', 'constructor'])
+  t.equal((value as { x?: number }).x, undefined)
+  t.end()
+})
+
+t.test('deep nesting is a fault, not a crash', t => {
+  t.ok('faults' in read('['.repeat(100_000)))
+  t.end()
+})
