@@ -22,6 +22,8 @@ export interface Arrival {
   readonly acceptedAt: number
   /** Undefined until the hello is whole. */
   offer: Offer | undefined
+  /** Of the finished handshake, e.g. TLSv1.3; empty before. */
+  tlsVersion: string
   /** Handed to TLS, and the handshake has neither finished nor failed. */
   handshaking: boolean
   /** Counted as refused already: a connection has one reason. */
@@ -41,6 +43,7 @@ export function recordArrival(socket: Socket, listener: Arrival['listener'], now
     port: socket.remotePort ?? 0,
     acceptedAt: now,
     offer: undefined,
+    tlsVersion: '',
     handshaking: false,
     refused: false,
   }

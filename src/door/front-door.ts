@@ -16,11 +16,11 @@ export interface DoorOptions {
   readonly census: { open: number }
   readonly plaintext: PlaintextOptions
   /** Reads a hello: `more` when it is not whole, `malformed` when TLS has to say what is wrong. */
-  readHello(bytes: Buffer): Offer | 'more' | 'malformed'
+  readonly readHello: (bytes: Buffer) => Offer | 'more' | 'malformed'
   /** The metric label of what a hello offers at most. */
-  offeredVersion(offer: Offer | undefined): string
+  readonly offeredVersion: (offer: Offer | undefined) => string
   /** Monotonic milliseconds. */
-  monotonic(): number
+  readonly monotonic: () => number
 }
 
 export interface FrontDoor {

@@ -8,9 +8,9 @@ import { Refusal } from '../refusal.ts'
 export interface PlaintextOptions {
   /** Which storage name of ours a host is, if any: decides the shape of the reply. */
   storageName(host: string): { service: ServiceName; account: string } | undefined
-  requestId(): string
+  readonly requestId: () => string
   /** Milliseconds since the epoch. */
-  wallClock(): number
+  readonly wallClock: () => number
 }
 
 /** What of a plain request decides the reply. */

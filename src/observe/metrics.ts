@@ -57,6 +57,9 @@ function trafficFamilies() {
 
 function stateFamilies() {
   return {
+    // The admin listener is the supervisor's; these two are summed with the workers'.
+    connectionsOpen: gauge('connections_open', 'Connections open now.', 'listener'),
+    connections: counter('connections_total', 'Connections accepted.', 'listener'),
     ready: gauge('ready', 'Whether the gateway takes traffic, by check.', 'check'),
     draining: gauge('draining', 'Whether the gateway is draining.'),
     certificateExpiry: gauge('certificate_expiry_timestamp_seconds', 'When a certificate or list in use ends.', 'name', 'use'),

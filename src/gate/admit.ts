@@ -1,0 +1,107 @@
+// Admission: a plain function of plain values that gives a Permit or throws a Refusal, so that it can be tested without
+// a socket (house.md section 6, steps 7 to 12).
+import { refuse } from '../refusal.ts'
+import type { ServiceName } from '../azure/services.ts'
+import { parseTarget, type Target } from '../azure/target.ts'
+import { admitSas, type KeptResults, type SasVerdict } from '../sas/admission.ts'
+import { matchRoute, matchSite, isApis, hostName, type ApiRoute, type Site, type SiteTable, type StorageRoute } from '../upstream/routes.ts'
+import { judgeSources } from './sources.ts'
+import type { RequestFields } from './headers.ts'
+
+/** All that decides over a request, as one frozen value. */
+export interface Snapshot {
+  readonly generation: number
+  readonly sites: SiteTable
+  readonly kept: KeptResults
+  /** Our pseudonym in Via fields, shared by replicas of one configuration. */
+  readonly via: string
+  readonly headerFields: number
+  /** Hosts that a copy source may name. */
+  readonly copyHosts: ReadonlySet<string>
+}
+
+/** What is known of a request when it is judged. */
+export interface RequestFacts {
+  readonly method: string
+  /** The request target as it came. */
+  readonly target: string
+  readonly fields: RequestFields
+  readonly fieldCount: number
+  /** From the ClientHello; undefined without SNI. */
+  readonly serverName: string | undefined
+  readonly address: string
+  /** A field's value as it came; asked with a name in lower case. */
+  readonly header: (name: string) => string | undefined
+  /** Milliseconds since the epoch. */
+  readonly now: number
+}
+
+/** "This may pass": where to, and as what. */
+export interface StoragePermit {
+  readonly route: StorageRoute
+  readonly target: Target
+  /** The request target that goes up. */
+  readonly upstreamTarget: string
+  readonly sas: SasVerdict | undefined
+}
+
+export interface ApiPermit {
+  readonly route: ApiRoute
+  readonly target: Target
+  readonly upstreamTarget: string
+  readonly sas: undefined
+}
+
+export type Permit = StoragePermit | ApiPermit
+
+/** Judges a request on a site that was already found. Refuses with the reasons of stages http, sas and storage. */
+export function admit(facts: RequestFacts, host: string, site: Site, snapshot: Snapshot): Permit {
+  const target = parseTarget(facts.target, host)
+  if (facts.fieldCount > snapshot.headerFields) refuse('headers-too-large', { why: 'fields', fields: facts.fieldCount })
+  const { expect, via } = facts.fields
+  if (expect !== undefined && expect.toLowerCase() !== '100-continue') refuse('expectation-failed')
+  if (via !== '' && via.includes(snapshot.via)) refuse('loop')
+  if (isApis(site)) {
+    const route = matchRoute(site, target.decodedPath) as ApiRoute
+    return { route, target, upstreamTarget: upstreamTarget(route.origin.pathPrefix, target.path, target.query), sas: undefined }
+  }
+  return admitStorage(facts, target, site, snapshot)
+}
+
+/** The Host of a request, checked against the name of the handshake, and the site behind it. */
+export function findSite(facts: Pick<RequestFacts, 'fields' | 'serverName'>, snapshot: Snapshot): { host: string; site: Site } {
+  const { host } = facts.fields
+  if (host === undefined) refuse('http-malformed', { why: 'no host' })
+  return { host, site: matchSite(snapshot.sites, facts.serverName, host) }
+}
+
+/**
+ * The storage service whose clients a refusal has to be told to: by Host where it is one readable name of ours, else by
+ * the name of the handshake (contract section 5).
+ */
+export function serviceOf(host: string | undefined, serverName: string | undefined, sites: SiteTable): ServiceName | undefined {
+  const name = (host === undefined ? undefined : hostName(host)) ?? serverName
+  const site = name === undefined ? undefined : sites.get(name)
+  return site === undefined || isApis(site) ? undefined : site.service
+}
+
+function admitStorage(facts: RequestFacts, target: Target, route: StorageRoute, snapshot: Snapshot): StoragePermit {
+  const sas = target.query === undefined ? undefined : judgeSas(facts, target.query, target, route, snapshot)
+  if (facts.fields.noted.size > 0) judgeSources(facts.fields.noted, snapshot.copyHosts)
+  return { route, target, upstreamTarget: upstreamTarget(route.origin.pathPrefix, target.path, sas?.query ?? target.query), sas }
+}
+
+function judgeSas(facts: RequestFacts, query: string, target: Target, route: StorageRoute, snapshot: Snapshot): SasVerdict | undefined {
+  return admitSas({
+    service: route.service,
+    decodedPath: target.decodedPath,
+    query,
+    now: facts.now,
+    clientAddress: facts.address,
+    header: facts.header,
+  }, route.sas, snapshot.kept)
+}
+
+function upstreamTarget(prefix: string, path: string, query: string | undefined): string {
+  return query === undefined ? prefix + path : `${prefix}${path}?${query}`
+}

@@ -1,0 +1,113 @@
+// Internal REST APIs: carried by @fastify/http-proxy, which gets our own verified pools, no retries and our field rules.
+// It never sees a path that it could change: the bytes that go up come from the permit.
+import httpProxy from '@fastify/http-proxy'
+import { METHODS } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { Refusal } from '../refusal.ts'
+import { UpstreamFailure, upstreamRefusal } from '../upstream/failure.ts'
+import type { ResponseHead } from '../upstream/response-head.ts'
+import { dropRest, lingerAtEnd, restIsShort } from './deliver.ts'
+import { hasBody, isEventStream, refusePlainRedirect, upstreamHead, type ForwardContext } from './forward.ts'
+import { downstreamHeaders } from './headers.ts'
+import type { ApiPermit } from './admit.ts'
+import { ReplyStream, type PluginCallback } from './reply-stream.ts'
+import type { Transaction } from './transaction.ts'
+
+/** What the onRequest hook leaves on a request for the proxy. */
+export interface Passage {
+  readonly transaction: Transaction
+  readonly permit: ApiPermit
+}
+
+const PASSAGE = Symbol('passage')
+interface Carrying { [PASSAGE]?: Passage }
+
+/** Puts a permitted API request's passage where the proxy finds it. */
+export function givePassage(request: IncomingMessage, passage: Passage): void {
+  ;(request as Carrying)[PASSAGE] = passage
+}
+
+/** Registers the proxy on the one path that all requests are routed by. */
+export function registerApiProxy(app: FastifyInstance, context: ForwardContext): void {
+  // No body parser runs: the body goes from the raw request to the pool.
+  for (const method of METHODS) if (method !== 'CONNECT') app.addHttpMethod(method, { hasBody: false })
+  void app.register(httpProxy, {
+    upstream: '',
+    httpMethods: app.supportedMethods,
+    // reply-from takes any object with `request`; ours cannot make an unverified connection (house.md 12.1).
+    undici: { request: (options: PluginRequest, callback: PluginCallback) => send(options, callback, context) } as never,
+    disableCache: true,
+    retryMethods: [],
+    replyOptions: {
+      getUpstream: () => 'https://upstream.invalid',
+      rewriteRequestHeaders: (request: { raw?: unknown }) => ({ [PASSAGE]: passageOf(request as FastifyRequest) }) as never,
+      rewriteHeaders: (headers) => headers,
+      onError: (reply, { error }) => failed(reply as unknown as FastifyReply, error, context),
+    },
+  })
+}
+
+interface PluginRequest {
+  readonly method: string
+  readonly headers: Carrying
+}
+
+function passageOf(request: FastifyRequest): Passage {
+  const passage = (request.raw as Carrying)[PASSAGE]
+  if (passage === undefined) throw new Error('no passage was given')
+  return passage
+}
+
+function send(options: PluginRequest, callback: PluginCallback, context: ForwardContext): void {
+  const passage = options.headers[PASSAGE]
+  if (passage === undefined) return callback(new Error('no passage was given'))
+  const { transaction, permit } = passage
+  const { request, fields } = transaction
+  if (fields === undefined) return callback(new Error('no fields were read'))
+  const body = hasBody(fields)
+  if (transaction.awaitsContinue && body) {
+    transaction.awaitsContinue = false
+    transaction.reply.writeContinue()
+  }
+  const { origin } = permit.route
+  const method = request.method ?? ''
+  const head = upstreamHead(method, permit.upstreamTarget, origin, fields, context.via, forwardedFields(transaction))
+  transaction.forwardedAt = context.monotonic()
+  const stream = new ReplyStream(callback, (reply) => onHead(reply, transaction, context), (count) => (transaction.sent += count))
+  transaction.exchange = stream.exchange = origin.pool.send({ method, head, body: body ? request : undefined, chunked: fields.chunked }, stream)
+}
+
+/** Who asked, in our own words (contract section 4). */
+function forwardedFields(transaction: Transaction): string {
+  const { arrival, fields } = transaction
+  return `X-Forwarded-For: ${arrival?.address ?? 'unknown'}\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: ${fields?.host ?? ''}\r\n`
+}
+
+function onHead(head: ResponseHead, transaction: Transaction, context: ForwardContext): void {
+  transaction.repliedAt = context.monotonic()
+  refusePlainRedirect(head)
+  const { request, reply } = transaction
+  const unread = !request.complete && !restIsShort(transaction)
+  if (unread) lingerAtEnd(request.socket)
+  else if (!request.complete) reply.once('finish', () => dropRest(request))
+  if (head.framing === 'close') reply.useChunkedEncodingByDefault = false
+  transaction.eventStream = isEventStream(head)
+  downstreamHeaders(head.headers, { tightened: false, close: unread || head.framing === 'close' || context.draining() })
+  transaction.replyStartedAt = context.monotonic()
+}
+
+function failed(reply: FastifyReply, error: Error, context: ForwardContext): void {
+  const { transaction, permit } = passageOf(reply.request)
+  void reply.hijack()
+  const failure = failureIn(error)
+  context.fail(transaction, failure === undefined ? new Refusal('unexpected', {}, {}, error) : upstreamRefusal(failure, permit.route.origin.name))
+}
+
+/** The plugin wraps what we gave it into errors of its own. */
+function failureIn(error: unknown): UpstreamFailure | undefined {
+  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
+    if (at instanceof UpstreamFailure) return at
+  }
+  return undefined
+}

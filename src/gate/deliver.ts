@@ -1,0 +1,75 @@
+// The only writer of our own replies: from a Refusal to bytes, in the shape that the client's kind expects, and the end
+// of the connection where going on would be unsafe (contract section 5).
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import { errorReply } from '../azure/error-reply.ts'
+import type { ServiceName } from '../azure/services.ts'
+import type { Refusal } from '../refusal.ts'
+import type { Transaction } from './transaction.ts'
+
+/** A body's rest up to this size is read and dropped, so that the connection can go on. */
+const REST_LIMIT = 65536
+const REST_MS = 20_000
+const LINGER_MS = 2000
+
+/** Tells the client of a refusal. Does nothing where the reply has begun: it is broken off then. */
+export function deliverRefusal(transaction: Transaction, refusal: Refusal, service: ServiceName | undefined, now: number): void {
+  transaction.refused(refusal)
+  const { request, reply } = transaction
+  if (refusal.row.status === null || reply.headersSent || reply.destroyed) {
+    reply.destroy()
+    return
+  }
+  const noted = transaction.fields?.noted
+  const answer = errorReply(refusal, {
+    service,
+    requestId: transaction.requestId,
+    version: noted?.get('x-ms-version'),
+    clientRequestId: noted?.get('x-ms-client-request-id'),
+    now,
+    head: request.method === 'HEAD',
+  })
+  const close = refusal.row.closes || !restIsShort(transaction)
+  const headers = close ? [...answer.headers, 'Connection', 'close'] : [...answer.headers]
+  if (close) lingerAtEnd(request.socket)
+  transaction.sent += Buffer.byteLength(answer.body)
+  reply.writeHead(answer.status, answer.reasonPhrase, headers)
+  reply.end(answer.body)
+  if (!request.complete) dropRest(request)
+}
+
+/** Reads the rest of a body and drops it, within the time that a slow body gets. */
+export function dropRest(request: IncomingMessage): void {
+  request.resume()
+  const timer = setTimeout(() => request.socket.destroy(), REST_MS)
+  timer.unref()
+  request.once('close', () => clearTimeout(timer))
+}
+
+/**
+ * Whether what is left of the request's body ends soon, so that it can be read and dropped. A client that waits for
+ * 100 Continue may send its body or not: only closing is safe.
+ */
+export function restIsShort(transaction: Transaction): boolean {
+  const { request, fields } = transaction
+  if (request.complete) return true
+  if (transaction.awaitsContinue || fields === undefined || fields.chunked) return false
+  const left = (fields.contentLength ?? 0) - (transaction.exchange?.received ?? 0)
+  return left <= REST_LIMIT
+}
+
+/**
+ * Makes the end of a connection gentle: after the reply what still comes is read and dropped for a while, since closing
+ * with unread bytes makes the kernel reset the connection, and the reply could be lost with it.
+ */
+export function lingerAtEnd(socket: Socket): void {
+  socket.destroySoon = lingering
+}
+
+function lingering(this: Socket): void {
+  if (this.destroyed) return
+  this.end()
+  setTimeout(() => this.destroy(), LINGER_MS).unref()
+  this.once('end', () => this.destroy())
+  this.resume()
+}

@@ -1,0 +1,67 @@
+// What becomes of each handshake: recorded with version, suite and group, or refused with its reason and what the client
+// offered (house.md section 7).
+import type { Server as TlsServer, TLSSocket } from 'node:tls'
+import { arrivalOf, type Arrival, type Offer } from '../door/arrival.ts'
+import type { FrontDoor } from '../door/front-door.ts'
+import type { Recorder } from '../observe/recorder.ts'
+import { Refusal, type Detail } from '../refusal.ts'
+import { offeredVersion } from '../tls/client-hello.ts'
+import { handshakeRefusal } from '../tls/handshake.ts'
+import { CIPHER_SUITES, groupFor, suiteName } from '../tls/policy.ts'
+
+/** Listens to a TLS server's handshakes. `monotonic` gives milliseconds. */
+export function watchHandshakes(server: TlsServer, door: FrontDoor, recorder: Recorder, monotonic: () => number): void {
+  // Before node:http's own listener, so that a request finds its arrival complete.
+  server.prependListener('secureConnection', (socket: TLSSocket) => {
+    const arrival = arrivalOf(socket)
+    door.settled(arrival)
+    if (arrival !== undefined) completed(socket, arrival, recorder, monotonic())
+  })
+  server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
+    const arrival = arrivalOf(socket)
+    door.settled(arrival)
+    if (arrival === undefined || arrival.refused) return
+    arrival.refused = true
+    failed(error, socket, arrival, recorder)
+  })
+}
+
+function completed(socket: TLSSocket, arrival: Arrival, recorder: Recorder, now: number): void {
+  const version = socket.getProtocol() ?? ''
+  arrival.tlsVersion = version
+  recorder.handshakeCompleted({
+    version,
+    suite: suiteName(socket.getCipher().name),
+    group: arrival.offer === undefined ? 'other' : groupFor(arrival.offer, version),
+    resumed: socket.isSessionReused(),
+    clientCertificate: socket.authorized,
+    seconds: (now - arrival.acceptedAt) / 1000,
+  })
+}
+
+function failed(error: NodeJS.ErrnoException, socket: TLSSocket, arrival: Arrival, recorder: Recorder): void {
+  const judged = socket.authorizationError as unknown
+  const authorizationError = typeof judged === 'string' ? judged : (judged as NodeJS.ErrnoException | null)?.code
+  const reason = handshakeRefusal({ code: error.code, authorizationError, hello: arrival.offer })
+  recorder.refused(new Refusal(reason, { code: error.code ?? null }), { listener: 'tls', client: arrival.address, ...offered(arrival.offer) })
+}
+
+const NAME = /^[a-z0-9._-]{1,253}$/
+const SUITE_NAMES = new Map(CIPHER_SUITES.map((suite) => [suite.id, suite.iana]))
+const LISTED = 24
+
+/** What a client offered, for the log: suites by name where they are ours, by number otherwise. */
+function offered(offer: Offer | undefined): Detail {
+  if (offer === undefined) return { offered: offeredVersion(undefined) }
+  const { serverName } = offer
+  return {
+    offered: offeredVersion(offer),
+    suites: offer.suites.slice(0, LISTED).map((id) => SUITE_NAMES.get(id) ?? hex(id)),
+    groups: offer.groups.slice(0, LISTED).map(hex),
+    serverName: serverName === undefined ? null : NAME.test(serverName) ? serverName : 'unreadable',
+  }
+}
+
+function hex(id: number): string {
+  return `0x${id.toString(16).padStart(4, '0')}`
+}

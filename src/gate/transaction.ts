@@ -1,0 +1,109 @@
+// One request from its head to the end of its reply, as the log and the metrics will see it.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { TLSSocket } from 'node:tls'
+import { arrivalOf, type Arrival } from '../door/arrival.ts'
+import type { Recorder, RouteNumbers } from '../observe/recorder.ts'
+import type { Refusal } from '../refusal.ts'
+import type { Exchange } from '../upstream/exchange.ts'
+import type { RequestFields } from './headers.ts'
+
+/** What every transaction needs of the process. */
+export interface TransactionContext {
+  readonly recorder: Recorder
+  /** Numbers of requests that reached no route. */
+  readonly unrouted: RouteNumbers
+  /** Transactions under way, for the pace keeper and for draining. */
+  readonly live: Set<Transaction>
+  readonly monotonic: () => number
+  readonly requestId: () => string
+}
+
+export class Transaction {
+  readonly request: IncomingMessage
+  readonly reply: ServerResponse
+  readonly arrival: Arrival | undefined
+  readonly requestId: string
+  readonly startedAt: number
+  /** The target as the client sent it. */
+  readonly target: string
+  fields: RequestFields | undefined
+  numbers: RouteNumbers
+  exchange: Exchange | undefined
+  refusal: Refusal | null = null
+  sas: string | null = null
+  sent = 0
+  /** The reply is text/event-stream: silence from the upstream is no fault. */
+  eventStream = false
+  /** Monotonic milliseconds; 0 where it did not come to that. */
+  forwardedAt = 0
+  repliedAt = 0
+  /** `Expect: 100-continue` is still to be answered. */
+  awaitsContinue: boolean
+  readonly #context: TransactionContext
+
+  constructor(request: IncomingMessage, reply: ServerResponse, awaitsContinue: boolean, context: TransactionContext) {
+    this.request = request
+    this.reply = reply
+    this.arrival = arrivalOf(request.socket)
+    this.requestId = context.requestId()
+    this.startedAt = context.monotonic()
+    this.target = request.url ?? ''
+    this.numbers = context.unrouted
+    this.awaitsContinue = awaitsContinue
+    this.#context = context
+    context.live.add(this)
+    reply.once('close', this.#over)
+  }
+
+  /** The route is known: the request counts as its own from here. */
+  routed(numbers: RouteNumbers): void {
+    this.numbers = numbers
+    numbers.inFlight.value++
+  }
+
+  /** Notes the one refusal of the request; a second one, after the first was told, changes nothing. */
+  refused(refusal: Refusal): void {
+    if (this.refusal !== null) return
+    this.refusal = refusal
+    this.#context.recorder.requestRefused(refusal, this.requestId)
+  }
+
+  readonly #over = (): void => {
+    const { recorder, live, monotonic, unrouted } = this.#context
+    live.delete(this)
+    if (this.numbers !== unrouted) this.numbers.inFlight.value--
+    const broken = !this.reply.writableFinished
+    if (broken) this.exchange?.abort()
+    const now = monotonic()
+    const waited = this.repliedAt > 0 ? this.repliedAt - this.forwardedAt : 0
+    const socket = this.request.socket as TLSSocket
+    recorder.requestCompleted({
+      requestId: this.requestId,
+      numbers: this.numbers,
+      method: this.request.method ?? '',
+      target: this.target,
+      status: this.reply.headersSent ? this.reply.statusCode : 499,
+      received: this.exchange?.received ?? 0,
+      sent: this.sent,
+      duration: now - this.startedAt,
+      gatewayDuration: this.#ownShare(now, waited),
+      upstreamDuration: this.repliedAt > 0 ? waited : null,
+      tls: this.arrival?.tlsVersion ?? socket.getProtocol?.() ?? '',
+      address: this.arrival?.address ?? '',
+      peer: null,
+      sas: this.sas,
+      refusal: this.refusal,
+      broken,
+    })
+  }
+
+  /** Without the wait for the upstream and the time that bodies took (platform.md 3.1). */
+  #ownShare(now: number, waited: number): number {
+    if (this.forwardedAt === 0) return now - this.startedAt
+    const admission = this.forwardedAt - this.startedAt
+    return waited > 0 ? admission + Math.max(0, this.replyStartedAt - this.repliedAt) : admission
+  }
+
+  /** When the reply's head went to the client; monotonic milliseconds. */
+  replyStartedAt = 0
+}

@@ -1,0 +1,140 @@
+// The only place where the parts meet: from a loaded configuration to everything that carries traffic. Binds nothing.
+import type { Server as PlainServer } from 'node:net'
+import type { Server as TlsServer } from 'node:https'
+import { requestIds } from '../azure/request-id.ts'
+import type { Loaded } from '../config/load.ts'
+import { openFrontDoor, openPlainDoor, type DoorOptions, type FrontDoor } from '../door/front-door.ts'
+import { buildGate, type GateOptions } from '../gate/app.ts'
+import { serviceOf, type Snapshot } from '../gate/admit.ts'
+import { watchHandshakes } from '../gate/handshakes.ts'
+import { keepPace } from '../gate/pace.ts'
+import type { Transaction, TransactionContext } from '../gate/transaction.ts'
+import { createTrafficMetrics, type TrafficMetrics } from '../observe/metrics.ts'
+import { Recorder, type Log } from '../observe/recorder.ts'
+import { createKeptResults } from '../sas/admission.ts'
+import { CertStore } from '../tls/cert-store.ts'
+import { offeredVersion, readClientHello } from '../tls/client-hello.ts'
+import { CIPHER_SUITES, NAMED_GROUPS, serverOptions } from '../tls/policy.ts'
+import { hostName, isApis, type SiteTable } from '../upstream/routes.ts'
+import type { UpstreamPool } from '../upstream/pool.ts'
+import { deliverRefusal } from '../gate/deliver.ts'
+import { buildRouting } from './routes.ts'
+
+/** What comes from outside: clocks, randomness, and where lines go. */
+export interface Surroundings {
+  readonly log: Log
+  /** 10 random bytes. */
+  readonly seed: Buffer
+  /** Milliseconds since the epoch. */
+  readonly wallClock: () => number
+  /** Monotonic milliseconds. */
+  readonly monotonic: () => number
+}
+
+export interface Parts {
+  readonly server: TlsServer
+  readonly plain: PlainServer | undefined
+  readonly doors: readonly FrontDoor[]
+  readonly pools: readonly UpstreamPool[]
+  readonly metrics: TrafficMetrics
+  readonly recorder: Recorder
+  readonly live: ReadonlySet<Transaction>
+  /** Turning it on is one-way: new requests are refused with `draining`. */
+  readonly drain: { on: boolean }
+  readonly stopPace: () => void
+  readonly app: { close(): Promise<void> }
+}
+
+const KEPT_RESULTS = 10_000
+
+/** Builds everything that carries traffic. Throws where a TLS context cannot be made. */
+export async function buildParts(loaded: Loaded, surroundings: Surroundings): Promise<Parts> {
+  const { config } = loaded
+  const { monotonic, wallClock } = surroundings
+  const metrics = createTrafficMetrics()
+  zeroHandshakes(metrics)
+  const recorder = new Recorder(metrics, surroundings.log)
+  const routing = buildRouting(loaded, recorder, monotonic)
+  const snapshot = snapshotOf(loaded, routing.sites, routing.copyHosts)
+  const requestId = requestIds(surroundings.seed)
+  const live = new Set<Transaction>()
+  const drain = { on: false }
+  const context: TransactionContext = { recorder, unrouted: recorder.routeNumbers('unknown', 'unknown'), live, monotonic, requestId }
+  const { app, server } = await buildGate(gateOptions(loaded, { context, snapshot, drain, wallClock }))
+  const door = doorOptions(loaded, snapshot.sites, { requestId, wallClock, monotonic })
+  const front = openFrontDoor(server, door, recorder)
+  watchHandshakes(server, front, recorder, monotonic)
+  const plain = config.listen.plain === undefined ? undefined : openPlainDoor(door, recorder)
+  const stopPace = keepPace({
+    ...config.limits,
+    live,
+    monotonic,
+    cut: (transaction, refusal) => deliverRefusal(transaction, refusal, undefined, wallClock()),
+  })
+  return {
+    server, plain: plain?.server, doors: plain === undefined ? [front] : [front, plain.door], pools: routing.pools, metrics, recorder, live, drain, stopPace, app,
+  }
+}
+
+function snapshotOf(loaded: Loaded, sites: SiteTable, copyHosts: ReadonlySet<string>): Snapshot {
+  return Object.freeze({
+    generation: 1,
+    sites,
+    kept: createKeptResults(KEPT_RESULTS),
+    via: `tidegate-${loaded.digest.slice(0, 12)}`,
+    headerFields: loaded.config.limits.headerFields,
+    copyHosts,
+  })
+}
+
+interface GateParts {
+  readonly context: TransactionContext
+  readonly snapshot: Snapshot
+  readonly drain: { readonly on: boolean }
+  readonly wallClock: () => number
+}
+
+function gateOptions({ config, credentials }: Loaded, { context, snapshot, drain, wallClock }: GateParts): GateOptions {
+  const certificates = new CertStore(config.tls.profile, credentials)
+  const byName = certificates.needsServerName
+    ? { SNICallback: (name: string, done: (error: Error | null, context?: ReturnType<CertStore['contextFor']>) => void) => done(null, certificates.contextFor(name)) }
+    : {}
+  return {
+    server: { ...serverOptions(config.tls.profile), ...certificates.fallbackOptions, ...byName, handshakeTimeout: config.tls.handshakeTimeout * 2 },
+    limits: config.limits,
+    context,
+    draining: () => drain.on,
+    snapshot: () => snapshot,
+    wallClock,
+  }
+}
+
+function doorOptions({ config }: Loaded, sites: SiteTable, by: { requestId: () => string; wallClock: () => number; monotonic: () => number }): DoorOptions {
+  return {
+    handshakeTimeout: config.tls.handshakeTimeout,
+    maxConnections: config.limits.connections,
+    census: { open: 0 },
+    plaintext: {
+      storageName: (host) => {
+        const service = serviceOf(host, undefined, sites)
+        const site = sites.get(hostName(host) ?? '')
+        return service === undefined || site === undefined || isApis(site) ? undefined : { service, account: site.account }
+      },
+      requestId: by.requestId,
+      wallClock: by.wallClock,
+    },
+    readHello: readClientHello,
+    offeredVersion,
+    monotonic: by.monotonic,
+  }
+}
+
+/** Everything a handshake can end as, at zero from the start (contract section 9). */
+function zeroHandshakes(metrics: TrafficMetrics): void {
+  for (const suite of CIPHER_SUITES) {
+    for (const resumed of ['yes', 'no']) for (const certificate of ['yes', 'no']) metrics.handshakes.child(suite.version, suite.iana, resumed, certificate)
+  }
+  for (const group of NAMED_GROUPS) metrics.groups.child(group.iana)
+  metrics.groups.child('other')
+  for (const resumed of ['yes', 'no']) metrics.handshakeDuration.child(resumed)
+}

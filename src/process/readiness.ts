@@ -1,0 +1,32 @@
+// Whether this process takes traffic: one latch for each thing that must be there, and a one-way switch for the end.
+// Upstreams never decide it (contract section 7).
+
+export type Check = 'listeners' | 'workers' | 'certificates'
+export const CHECKS: readonly Check[] = ['listeners', 'workers', 'certificates']
+
+export class Readiness {
+  readonly #missing = new Set<Check>(CHECKS)
+  #draining = false
+
+  get draining(): boolean {
+    return this.#draining
+  }
+
+  /** What is missing; empty when the gate is ready. */
+  get missing(): readonly string[] {
+    return this.#draining ? ['draining', ...this.#missing] : [...this.#missing]
+  }
+
+  set(check: Check, there: boolean): void {
+    if (there) this.#missing.delete(check)
+    else this.#missing.add(check)
+  }
+
+  has(check: Check): boolean {
+    return !this.#missing.has(check)
+  }
+
+  startDraining(): void {
+    this.#draining = true
+  }
+}

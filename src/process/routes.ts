@@ -1,0 +1,136 @@
+// Turns the configuration's accounts and APIs into sites, routes and verified pools.
+import { getCACertificates, createSecureContext, type SecureContext } from 'node:tls'
+import { SERVICE_NAMES, type ServiceName } from '../azure/services.ts'
+import type { AccountConfig, ApiConfig, Config, StorageConfig, Upstream } from '../config/schema.ts'
+import type { Loaded } from '../config/load.ts'
+import type { Recorder } from '../observe/recorder.ts'
+import type { SasPolicy } from '../sas/admission.ts'
+import { DelegationKeys } from '../sas/signing-keys.ts'
+import type { Credential } from '../tls/credential.ts'
+import { clientOptions } from '../tls/policy.ts'
+import { UpstreamPool } from '../upstream/pool.ts'
+import type { ApiRoute, Origin, Site, StorageRoute } from '../upstream/routes.ts'
+
+/** Connections to one upstream from one worker; beyond it requests wait for one to become free. */
+const CONNECTIONS_PER_UPSTREAM = 1024
+/** How far our clock may be behind a token's start (spec/sas.md 11.1). */
+const CLOCK_SKEW_MS = 5 * 60_000
+const SLOTS = ['key1', 'key2'] as const
+
+export interface Routing {
+  readonly sites: Map<string, Site>
+  readonly pools: readonly UpstreamPool[]
+  /** Hosts that a copy source may name: ours, the upstreams' and Azure's public ones. */
+  readonly copyHosts: ReadonlySet<string>
+}
+
+/** Makes the routing of a configuration; opens no connection yet. */
+export function buildRouting(loaded: Loaded, recorder: Recorder, monotonic: () => number): Routing {
+  const builder = new Builder(loaded, recorder, monotonic)
+  const { storage, apis } = loaded.config
+  for (const account of storage?.accounts ?? []) if (storage !== undefined) builder.account(storage, account)
+  builder.apis(apis)
+  return builder
+}
+
+class Builder implements Routing {
+  readonly sites = new Map<string, Site>()
+  readonly pools: UpstreamPool[] = []
+  readonly copyHosts = new Set<string>()
+  readonly #loaded: Loaded
+  readonly #recorder: Recorder
+  readonly #monotonic: () => number
+  readonly #contexts = new Map<string, SecureContext>()
+
+  constructor(loaded: Loaded, recorder: Recorder, monotonic: () => number) {
+    this.#loaded = loaded
+    this.#recorder = recorder
+    this.#monotonic = monotonic
+  }
+
+  account(storage: StorageConfig, account: AccountConfig): void {
+    this.#recorder.accountConfigured(account.name)
+    const sas = this.#sasPolicy(storage, account)
+    for (const service of SERVICE_NAMES) {
+      const upstream = account[service]
+      if (upstream !== undefined) this.#endpoint(storage.domain, account.name, service, upstream, sas)
+    }
+  }
+
+  apis(apis: Config['apis']): void {
+    const byHost = new Map<string, ApiRoute[]>()
+    for (const api of apis) {
+      const host = api.host.toLowerCase()
+      byHost.set(host, [...(byHost.get(host) ?? []), this.#apiRoute(api)])
+    }
+    for (const [host, routes] of byHost) this.sites.set(host, routes.toSorted((a, b) => b.prefix.length - a.prefix.length))
+  }
+
+  #sasPolicy({ sas }: StorageConfig, account: AccountConfig): SasPolicy {
+    const keys = this.#loaded.accountKeys.get(account.name) ?? []
+    return Object.freeze({
+      account: account.name,
+      keys: { account: keys.slice(0, SLOTS.length).map((key, i) => ({ slot: SLOTS[i] ?? 'key2', key })), delegation: new DelegationKeys() },
+      withoutKey: sas.withoutKey,
+      sip: sas.sip,
+      ...(sas.egress === undefined ? {} : { egress: sas.egress }),
+      skew: CLOCK_SKEW_MS,
+    })
+  }
+
+  #endpoint(domain: string, account: string, service: ServiceName, upstream: Upstream, sas: SasPolicy): void {
+    const numbers = this.#recorder.routeNumbers(account, service)
+    const name = `${account}.${service}`
+    const site = (host: string, url: Upstream['url']): void => {
+      const route: StorageRoute = { kind: 'storage', account, service, sas, numbers, origin: this.#origin(name, upstream, url, undefined) }
+      this.sites.set(host, Object.freeze(route))
+      for (const known of [host, url.hostname]) this.copyHosts.add(known)
+    }
+    site(`${name}.${domain}`.toLowerCase(), upstream.url)
+    this.copyHosts.add(`${name}.core.windows.net`).add(`${account}-secondary.${service}.core.windows.net`)
+    if (upstream.secondary !== undefined) site(`${account}-secondary.${service}.${domain}`.toLowerCase(), upstream.secondary)
+  }
+
+  #apiRoute(api: ApiConfig): ApiRoute {
+    const numbers = this.#recorder.routeNumbers(api.name, 'api')
+    const prefix = api.prefix.replace(/\/$/, '')
+    const client = this.#loaded.clientCredentials.get(api.name)
+    return Object.freeze({ kind: 'api', name: api.name, prefix, numbers, origin: this.#origin(api.name, api.upstream, api.upstream.url, client) })
+  }
+
+  #origin(name: string, upstream: Upstream, url: Upstream['url'], client: Credential | undefined): Origin {
+    const { limits } = this.#loaded.config
+    const pool = new UpstreamPool({
+      name,
+      host: upstream.connect?.host ?? url.hostname,
+      port: upstream.connect?.port ?? url.port,
+      serverName: upstream.serverName ?? url.hostname,
+      secureContext: upstream.insecure ? undefined : this.#context(upstream.ca, client),
+      connectTimeout: limits.connectTimeout,
+      maxConnections: CONNECTIONS_PER_UPSTREAM,
+      numbers: this.#recorder.upstreamNumbers(name),
+      monotonic: this.#monotonic,
+    })
+    this.pools.push(pool)
+    return Object.freeze({ name, host: url.host, pathPrefix: url.path, pool })
+  }
+
+  /** One context for all upstreams that trust the same and show the same certificate. */
+  #context(ca: string | undefined, client: Credential | undefined): SecureContext {
+    const key = `${ca ?? ''}|${client?.fingerprint ?? ''}`
+    let context = this.#contexts.get(key)
+    if (context === undefined) this.#contexts.set(key, (context = createSecureContext({ ...clientOptions(), ca: this.#trusted(ca), ...shown(client) })))
+    return context
+  }
+
+  #trusted(ca: string | undefined): string[] {
+    if (ca === undefined) return [...new Set([...getCACertificates('default'), ...getCACertificates('system')])]
+    const bundle = this.#loaded.trust.get(ca)
+    if (bundle === undefined) throw new Error(`no trust bundle was loaded for ${ca}`)
+    return [bundle.pem]
+  }
+}
+
+function shown(client: Credential | undefined): { cert?: string; key?: string } {
+  return client === undefined ? {} : { cert: client.pem, key: client.key.export({ type: 'pkcs8', format: 'pem' }) }
+}

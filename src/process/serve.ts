@@ -1,0 +1,94 @@
+// `serve` from a loaded configuration to the end of the process: supervisor, admin listener, signals, drain.
+import closeWithGrace from 'close-with-grace'
+import type { Loaded } from '../config/load.ts'
+import { createLogger, type LogSink } from '../observe/log.ts'
+import { createStateMetrics } from '../observe/metrics.ts'
+import type { ExposedValues } from '../observe/family.ts'
+import { buildAdmin } from './admin.ts'
+import { addressText } from './messages.ts'
+import { CHECKS, Readiness } from './readiness.ts'
+import { readVersions, recordState, statusOf, versionWarnings } from './status.ts'
+import { Supervisor } from './supervisor.ts'
+
+const CERTIFICATE_CHECK_MS = 10_000
+/** Over the workers' own deadline, for closing and for the last lines. */
+const GRACE_MS = 5000
+
+/** Runs the gateway. Resolves when it listens; the process ends by a signal. Rejects when a listener cannot be bound. */
+export async function serve(loaded: Loaded): Promise<void> {
+  const { config } = loaded
+  const sink = createLogger({ level: config.log.level, fd: 1, onDropped: () => undefined })
+  const metrics = createStateMetrics()
+  const readiness = new Readiness()
+  const versions = readVersions()
+  const monotonic = (): number => performance.now()
+  recordState(metrics, loaded, versions)
+  for (const warning of versionWarnings(versions)) sink.log.warn({ warning }, 'version below the stated minimum')
+  for (const warning of loaded.warnings) sink.log.warn({ ...warning }, 'configuration')
+  const supervisor = new Supervisor({ loaded, workers: 1, log: sink.log, metrics, readiness, monotonic })
+  const addresses: Record<string, string> = {}
+  const own = async (): Promise<ExposedValues[]> => {
+    for (const check of CHECKS) metrics.ready.child(check).value = readiness.has(check) ? 1 : 0
+    metrics.draining.child().value = readiness.draining ? 1 : 0
+    return (await metrics.registry.getMetricsAsJSON()) as never
+  }
+  const admin = buildAdmin({
+    readiness,
+    metrics: async () => {
+      await supervisor.collect()
+      return supervisor.totals.text(await own())
+    },
+    status: async () => {
+      await supervisor.collect()
+      return statusOf({ loaded, versions, addresses, numbers: supervisor.totals.with(await own()), missing: readiness.missing, now: Date.now() })
+    },
+    connection: (change) => {
+      metrics.connectionsOpen.child('admin').value += change
+      if (change > 0) metrics.connections.child('admin').value++
+    },
+  })
+  endGracefully({ loaded, supervisor, admin, readiness, sink })
+  await admin.listen({ host: config.listen.admin.host, port: config.listen.admin.port })
+  const bound = await supervisor.start()
+  Object.assign(addresses, bound, { admin: addressText(admin.server.address()) })
+  readiness.set('listeners', true)
+  watchCertificates(loaded, readiness)
+  sink.log.info({ addresses }, 'listening')
+  sink.flush()
+}
+
+/** An expired certificate of ours makes the gate not ready; it goes on serving with it, and is loud (security.md 5). */
+function watchCertificates({ credentials }: Loaded, readiness: Readiness): void {
+  const look = (): void => {
+    const now = Date.now()
+    readiness.set('certificates', credentials.every((credential) => credential.validUntil > now))
+  }
+  look()
+  setInterval(look, CERTIFICATE_CHECK_MS).unref()
+}
+
+interface Ending {
+  readonly loaded: Loaded
+  readonly supervisor: Supervisor
+  readonly admin: { close(): Promise<void> }
+  readonly readiness: Readiness
+  readonly sink: LogSink
+}
+
+/** The order of the end: readiness off, the announced pause, drain, then the log. A second signal ends at once. */
+function endGracefully({ loaded, supervisor, admin, readiness, sink }: Ending): void {
+  const { announce, deadline } = loaded.config.drain
+  process.on('exit', () => supervisor.kill())
+  process.on('SIGHUP', () => sink.log.warn({}, 'reloading is not built yet: restart to take up a changed configuration'))
+  closeWithGrace({ delay: announce + deadline + GRACE_MS, skip: ['SIGHUP'], logger: false }, async ({ signal, err }) => {
+    readiness.startDraining()
+    if (err !== undefined) sink.log.error({ err: { type: err.name, message: err.message, stack: err.stack } }, 'uncaught')
+    sink.log.info({ signal, announceMs: announce, deadlineMs: deadline }, 'draining')
+    sink.flush()
+    await new Promise((resolve) => setTimeout(resolve, announce))
+    await supervisor.drain()
+    await admin.close()
+    sink.log.info({}, 'stopped')
+    sink.flush()
+  })
+}

@@ -1,0 +1,121 @@
+// What /status says, and the gauges of state: versions, certificates with days left, listeners, routes, counts by reason.
+import { readFileSync } from 'node:fs'
+import type { Loaded } from '../config/load.ts'
+import type { ExposedValues } from '../observe/family.ts'
+import type { StateMetrics } from '../observe/metrics.ts'
+import { SERVICE_NAMES } from '../azure/services.ts'
+import { sum } from './totals.ts'
+
+const DAY = 86_400_000
+
+export interface Versions {
+  readonly tidegate: string
+  readonly node: string
+  readonly openssl: string
+  readonly undici: string
+  readonly fastify: string
+}
+
+interface PackageFile { readonly version: string }
+
+function versionIn(url: URL): string {
+  try {
+    return (JSON.parse(readFileSync(url, 'utf8')) as PackageFile).version
+  } catch {
+    return 'unknown'
+  }
+}
+
+/** The versions that run here. */
+export function readVersions(): Versions {
+  const root = new URL('../../', import.meta.url)
+  return {
+    tidegate: versionIn(new URL('package.json', root)),
+    node: process.versions.node,
+    openssl: process.versions.openssl,
+    undici: versionIn(new URL('node_modules/undici/package.json', root)),
+    fastify: versionIn(new URL('node_modules/fastify/package.json', root)),
+  }
+}
+
+/** The least that is sound (security.md section 2): the first number must be reached, then the next. */
+const MINIMUM: Partial<Record<keyof Versions, string>> = { node: '24.21.0', undici: '7.30.1', fastify: '5.12.8' }
+
+/** Which versions are below the stated minimum, as sentences. */
+export function versionWarnings(versions: Versions): string[] {
+  return Object.entries(MINIMUM)
+    .filter(([name, least]) => isBelow(versions[name as keyof Versions], least))
+    .map(([name, least]) => `${name} ${versions[name as keyof Versions]} is below ${least}`)
+}
+
+function isBelow(version: string, least: string): boolean {
+  const [a, b] = [version, least].map((text) => text.split('.').map(Number))
+  for (let i = 0; i < 3; i++) {
+    const difference = (a?.[i] ?? 0) - (b?.[i] ?? 0)
+    if (difference !== 0) return difference < 0
+  }
+  return false
+}
+
+interface Certificate {
+  readonly name: string
+  readonly use: 'server' | 'upstream-ca'
+  readonly validUntil: number
+}
+
+/** Every certificate that the configuration put to use, by the name of its place in the configuration. */
+export function certificatesOf(loaded: Loaded): Certificate[] {
+  const server = loaded.credentials.map((credential, i): Certificate => ({ name: `tls.certificates[${i}]`, use: 'server', validUntil: credential.validUntil }))
+  const trust = [...loaded.trust.values()].map((bundle, i): Certificate => ({ name: `upstream-ca-${i + 1}`, use: 'upstream-ca', validUntil: bundle.validUntil }))
+  return [...server, ...trust]
+}
+
+/** Sets the gauges that the configuration in force decides. */
+export function recordState(metrics: StateMetrics, loaded: Loaded, versions: Versions): void {
+  for (const { name, use, validUntil } of certificatesOf(loaded)) metrics.certificateExpiry.child(name, use).value = validUntil / 1000
+  metrics.generation.child().value = 1
+  metrics.lastReloadSuccessful.child().value = 1
+  metrics.configInfo.child(loaded.digest.slice(0, 16)).value = 1
+  metrics.buildInfo.child(versions.tidegate, versions.node, versions.openssl).value = 1
+}
+
+export interface StatusFacts {
+  readonly loaded: Loaded
+  readonly versions: Versions
+  readonly addresses: object
+  readonly numbers: ExposedValues[][]
+  readonly missing: readonly string[]
+  /** Milliseconds since the epoch. */
+  readonly now: number
+}
+
+/** The body of /status. */
+export function statusOf({ loaded, versions, addresses, numbers, missing, now }: StatusFacts): object {
+  return {
+    version: versions.tidegate,
+    versions,
+    versionWarnings: versionWarnings(versions),
+    ready: missing.length === 0,
+    missing,
+    configuration: { file: loaded.file, generation: 1, hash: loaded.digest.slice(0, 16), warnings: loaded.warnings },
+    certificates: certificatesOf(loaded).map(({ name, use, validUntil }) => ({
+      name, use, validUntil: new Date(validUntil).toISOString(), daysLeft: Math.floor((validUntil - now) / DAY),
+    })),
+    listeners: addresses,
+    routes: routesOf(loaded),
+    refusals: refusalsIn(numbers),
+  }
+}
+
+function routesOf({ config }: Loaded): object[] {
+  const storage = (config.storage?.accounts ?? []).flatMap((account) => SERVICE_NAMES.flatMap((service) => {
+    const upstream = account[service]
+    return upstream === undefined ? [] : [{ host: `${account.name}.${service}.${config.storage?.domain}`, upstream: upstream.url.origin, route: account.name, service }]
+  }))
+  return [...storage, ...config.apis.map((api) => ({ host: api.host, prefix: api.prefix, upstream: api.upstream.url.origin, route: api.name, service: 'api' }))]
+}
+
+function refusalsIn(numbers: ExposedValues[][]): Record<string, number> {
+  const family = sum(numbers).find(({ name }) => name === 'tidegate_refusals_total')
+  return Object.fromEntries((family?.values ?? []).filter(({ value }) => value > 0).map(({ labels, value }) => [labels['reason'] ?? '', value]))
+}

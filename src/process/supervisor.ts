@@ -1,0 +1,154 @@
+// The supervisor: checks the configuration, starts the worker that carries the traffic, starts it again when it dies,
+// sums its numbers, and serves the admin listener. It never touches traffic.
+import cluster, { type Worker } from 'node:cluster'
+import { fileURLToPath } from 'node:url'
+import type { Loaded } from '../config/load.ts'
+import type { StateMetrics } from '../observe/metrics.ts'
+import type { ExposedValues } from '../observe/family.ts'
+import type { Log } from '../observe/recorder.ts'
+import { WORKER_FLAGS } from './collector.ts'
+import { portOf, type Bound, type FromWorker, type ToWorker } from './messages.ts'
+import type { Readiness } from './readiness.ts'
+import { Totals } from './totals.ts'
+import type { WorkerOrders } from './worker.ts'
+
+export interface SupervisorOptions {
+  readonly loaded: Loaded
+  readonly workers: number
+  readonly log: Log
+  readonly metrics: StateMetrics
+  readonly readiness: Readiness
+  readonly monotonic: () => number
+}
+
+/** Restarts: the first after this pause, doubled each time up to the longest, back to the first after a quiet minute. */
+const FIRST_PAUSE_MS = 100
+const LONGEST_PAUSE_MS = 10_000
+const QUIET_MS = 60_000
+/** A worker that does not answer in this time is shown with its last numbers. */
+const METRICS_TIMEOUT_MS = 1000
+
+export class Supervisor {
+  readonly totals = new Totals()
+  readonly #options: SupervisorOptions
+  readonly #workers = new Set<Worker>()
+  readonly #asked = new Map<number, () => void>()
+  #bound: Bound | undefined
+  #pause = FIRST_PAUSE_MS
+  #startedAt = 0
+  #leaving = false
+  #question = 0
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options
+    cluster.setupPrimary({
+      exec: fileURLToPath(new URL('worker.ts', import.meta.url)),
+      args: [],
+      execArgv: [...process.execArgv, ...WORKER_FLAGS],
+    })
+  }
+
+  /** Where the workers listen; undefined before the first one does. */
+  get bound(): Bound | undefined {
+    return this.#bound
+  }
+
+  /** Starts the workers. Resolves when each listens; rejects with what the first one that could not start said. */
+  async start(): Promise<Bound> {
+    const first = await this.#fork()
+    await Promise.all(Array.from({ length: this.#options.workers - 1 }, () => this.#fork()))
+    return first
+  }
+
+  /** Passes a drain on. Resolves when every worker has ended. */
+  async drain(): Promise<void> {
+    this.#leaving = true
+    for (const worker of this.#workers) send(worker, { kind: 'drain' })
+    while (this.#workers.size > 0) await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+
+  /** Ends the workers at once. */
+  kill(): void {
+    this.#leaving = true
+    for (const worker of this.#workers) worker.process.kill('SIGKILL')
+  }
+
+  /** Asks every worker for its numbers. Resolves when all have answered or their time is over. */
+  async collect(): Promise<void> {
+    await Promise.all([...this.#workers].map((worker) => this.#ask(worker)))
+  }
+
+  #ask(worker: Worker): Promise<void> {
+    const id = ++this.#question
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.#asked.delete(id)
+        clearTimeout(timer)
+        resolve()
+      }
+      const timer = setTimeout(done, METRICS_TIMEOUT_MS)
+      this.#asked.set(id, done)
+      send(worker, { kind: 'metrics', id })
+    })
+  }
+
+  #fork(): Promise<Bound> {
+    const { loaded, workers } = this.#options
+    const bound = this.#bound
+    const ports = bound === undefined ? {} : { tls: portOf(bound.tls), ...(bound.plain === undefined ? {} : { plain: portOf(bound.plain) }) }
+    const orders: WorkerOrders = { file: loaded.file, ports, shared: workers > 1 }
+    const worker = cluster.fork({ TIDEGATE_WORKER: JSON.stringify(orders) })
+    this.#workers.add(worker)
+    this.#startedAt = this.#options.monotonic()
+    return new Promise((resolve, reject) => {
+      worker.on('message', (message: FromWorker) => {
+        if (message.kind === 'listening') resolve(this.#listening(message.addresses))
+        else if (message.kind === 'metrics') this.#answered(worker, message.id, message.values)
+        else reject(new Error(message.why))
+      })
+      worker.on('exit', (code, signal) => {
+        reject(new Error(`a worker ended with ${signal ?? code}`))
+        this.#ended(worker, code, signal)
+      })
+    })
+  }
+
+  #listening(addresses: Bound): Bound {
+    this.#bound ??= addresses
+    this.#count()
+    return this.#bound
+  }
+
+  #answered(worker: Worker, id: number, values: ExposedValues[]): void {
+    this.totals.update(worker.id, values)
+    this.#asked.get(id)?.()
+  }
+
+  #ended(worker: Worker, code: number | null, signal: string | null): void {
+    this.#workers.delete(worker)
+    this.totals.retire(worker.id)
+    this.#count()
+    // Before the first one listened, start() tells its caller.
+    if (this.#leaving || this.#bound === undefined) return
+    this.#options.metrics.workerRestarts.child().value++
+    if (this.#options.monotonic() - this.#startedAt > QUIET_MS) this.#pause = FIRST_PAUSE_MS
+    this.#options.log.error({ code, signal, restartInMs: this.#pause }, 'a worker ended')
+    setTimeout(() => this.#restart(), this.#pause)
+    this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE_MS)
+  }
+
+  #restart(): void {
+    if (this.#leaving) return
+    this.#fork().catch((error: unknown) => this.#options.log.error({ why: error instanceof Error ? error.message : 'unknown' }, 'a worker could not start'))
+  }
+
+  #count(): void {
+    const { metrics, readiness } = this.#options
+    metrics.workers.child().value = this.#workers.size
+    readiness.set('workers', this.#workers.size > 0)
+  }
+}
+
+function send(worker: Worker, message: ToWorker): void {
+  if (worker.isConnected()) worker.send(message)
+}

@@ -1,0 +1,54 @@
+// The workers' numbers as one: counters of workers that are gone stay in the sum, since a counter must never fall.
+import { AggregatorRegistry } from 'prom-client'
+import type { ExposedValues } from '../observe/family.ts'
+
+type Aggregated = Parameters<typeof AggregatorRegistry.aggregate>[0]
+
+export class Totals {
+  readonly #last = new Map<number, ExposedValues[]>()
+  #retired: ExposedValues[] = []
+
+  /** The latest numbers of a worker, by its process id. */
+  update(worker: number, values: ExposedValues[]): void {
+    this.#last.set(worker, values)
+  }
+
+  /** A worker is gone: its gauges go with it, its counters stay. */
+  retire(worker: number): void {
+    const values = this.#last.get(worker)
+    this.#last.delete(worker)
+    if (values === undefined) return
+    const counting = values.filter((family) => family.type !== 'gauge' && family.aggregator === 'sum')
+    this.#retired = sum([this.#retired, counting])
+  }
+
+  /** All workers' numbers, with `own` ones of the supervisor. */
+  with(own: ExposedValues[]): ExposedValues[][] {
+    return [own, this.#retired, ...this.#last.values()]
+  }
+
+  /** All of it in Prometheus' text format. */
+  async text(own: ExposedValues[]): Promise<string> {
+    return AggregatorRegistry.aggregate(this.with(own) as Aggregated).metrics()
+  }
+}
+
+/** One list out of several, equal label sets added up. */
+export function sum(lists: readonly ExposedValues[][]): ExposedValues[] {
+  const families = new Map<string, ExposedValues & { index: Map<string, { value: number }> }>()
+  for (const family of lists.flat()) {
+    let into = families.get(family.name)
+    if (into === undefined) families.set(family.name, (into = { ...family, values: [], index: new Map() }))
+    for (const entry of family.values) {
+      const key = `${entry.metricName ?? ''}|${JSON.stringify(entry.labels)}`
+      const known = into.index.get(key)
+      if (known !== undefined) known.value += entry.value
+      else {
+        const copy = { ...entry }
+        into.values.push(copy)
+        into.index.set(key, copy)
+      }
+    }
+  }
+  return [...families.values()].map(({ name, help, type, aggregator, values }) => ({ name, help, type, aggregator, values }))
+}

@@ -1,0 +1,77 @@
+// A worker process: carries the traffic, and does what the supervisor says.
+import { randomBytes } from 'node:crypto'
+import { loadConfig } from '../config/load.ts'
+import { createLogger } from '../observe/log.ts'
+import type { Cell } from '../observe/family.ts'
+import { buildParts, type Parts } from './build.ts'
+import { collectEarly } from './collector.ts'
+import { drain, listen, stop } from './traffic.ts'
+import type { FromWorker, ToWorker } from './messages.ts'
+
+/** How the supervisor tells a worker what to run, in one environment variable. */
+export interface WorkerOrders {
+  readonly file: string
+  readonly ports: { readonly tls?: number; readonly plain?: number }
+  readonly shared: boolean
+}
+
+const monotonic = (): number => performance.now()
+
+async function run(orders: WorkerOrders): Promise<void> {
+  const dropped: { cell?: Cell } = {}
+  const loaded = await loadConfig(orders.file, { environment: process.env, now: Date.now() })
+  const { config } = loaded
+  const { log, flush } = createLogger({ level: config.log.level, fd: 1, onDropped: (lines) => countDropped(dropped.cell, lines) })
+  const parts = await buildParts(loaded, { log, seed: randomBytes(10), wallClock: () => Date.now(), monotonic })
+  dropped.cell = parts.metrics.logLinesDropped.child()
+  collectEarly()
+  const addresses = await listen(parts, config, orders)
+  obey(parts, config.drain.deadline, flush)
+  tell({ kind: 'listening', addresses })
+}
+
+function countDropped(cell: Cell | undefined, lines: number): void {
+  if (cell !== undefined) cell.value += lines
+}
+
+function obey(parts: Parts, deadline: number, flush: () => void): void {
+  let leaving = false
+  const leave = (): void => {
+    if (leaving) return
+    leaving = true
+    void drain(parts, deadline, monotonic).finally(() => {
+      flush()
+      process.exit(process.exitCode ?? 0)
+    })
+  }
+  process.on('message', (message: ToWorker) => {
+    if (message.kind === 'drain') leave()
+    else void parts.metrics.registry.getMetricsAsJSON().then((values) => tell({ kind: 'metrics', id: message.id, values: values as never }))
+  })
+  // Ctrl-C reaches the whole group: the supervisor says what happens.
+  process.on('SIGINT', () => undefined)
+  process.on('SIGTERM', leave)
+  process.on('disconnect', () => {
+    stop(parts)
+    flush()
+    process.exit(1)
+  })
+  process.on('uncaughtException', (error) => {
+    parts.recorder.noted('error', 'uncaught', { err: { type: error.name, message: error.message, stack: error.stack } })
+    process.exitCode = 1
+    leave()
+  })
+}
+
+function tell(message: FromWorker): void {
+  if (process.connected) process.send?.(message)
+}
+
+const orders = process.env['TIDEGATE_WORKER']
+if (orders !== undefined) {
+  run(JSON.parse(orders) as WorkerOrders).catch((error: unknown) => {
+    tell({ kind: 'failed', why: error instanceof Error ? `${(error as NodeJS.ErrnoException).code ?? error.name}: ${error.message}` : 'unknown' })
+    process.exitCode = 1
+    if (process.connected) process.disconnect?.()
+  })
+}

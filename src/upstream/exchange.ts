@@ -1,0 +1,174 @@
+// One request to an upstream and its reply: what the caller gives and gets, and where the exchange stands. It is sent at
+// most once; whatever breaks it is told, never mended (security.md U3).
+import type { Readable } from 'node:stream'
+import type { UpstreamNumbers, UpstreamResult } from '../observe/recorder.ts'
+import type { ResponseHead } from './response-head.ts'
+import type { UpstreamFailure } from './failure.ts'
+
+export interface UpstreamRequest {
+  readonly method: string
+  /** Request line and header fields with the empty line that ends them, in Latin-1. */
+  readonly head: string
+  /** The client's body, not yet flowing; undefined where the request has none. */
+  readonly body: Readable | undefined
+  /** The body has no length: it goes up in chunks, as it came. */
+  readonly chunked: boolean
+}
+
+/** Receives the reply. Called in the order head, data, end; or failure, once, at any point before the end. */
+export interface ReplyHandler {
+  onHead(head: ResponseHead): void
+  /** Gives false to pause the reply until `exchange.resume()`. */
+  onData(chunk: Buffer): boolean
+  onEnd(): void
+  onFailure(failure: UpstreamFailure): void
+}
+
+export type ExchangeState = 'waiting' | 'sending' | 'sent' | 'replying' | 'over'
+
+/** What carries an exchange: a connection of the pool. */
+export interface Carrier {
+  /** Gives false when the bytes wait in memory for a slow upstream. */
+  write(chunk: Buffer | string): boolean
+  readReply(): void
+  /** The exchange is over; `reusable` says whether nothing of it is left on the connection. */
+  release(reusable: boolean): void
+}
+
+export class Exchange {
+  readonly request: UpstreamRequest
+  readonly handler: ReplyHandler
+  state: ExchangeState = 'waiting'
+  /** Body bytes taken from the client. */
+  received = 0
+  /** Monotonic milliseconds; when the request's last byte went out. */
+  sentAt = 0
+  replyStatus = 0
+  #paused = false
+  #carrier: Carrier | undefined
+  #bodyDone: boolean
+  #bodyHeld = false
+  readonly #numbers: UpstreamNumbers
+  readonly #monotonic: () => number
+
+  constructor(request: UpstreamRequest, handler: ReplyHandler, numbers: UpstreamNumbers, monotonic: () => number) {
+    this.request = request
+    this.handler = handler
+    this.#numbers = numbers
+    this.#monotonic = monotonic
+    this.#bodyDone = request.body === undefined
+  }
+
+  get paused(): boolean {
+    return this.#paused
+  }
+
+  /** The upstream does not take the body as fast as the client gives it. */
+  get bodyHeld(): boolean {
+    return this.#bodyHeld
+  }
+
+  /** Goes on with a reply that `onData` paused. */
+  resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#carrier?.readReply()
+  }
+
+  /** Ends the exchange from the client's side: nothing more is told. */
+  abort(): void {
+    this.#finish(false)
+  }
+
+  /** The pool gives the exchange its connection: the request goes out. */
+  begin(carrier: Carrier): void {
+    this.#carrier = carrier
+    this.state = 'sending'
+    const { head, body } = this.request
+    carrier.write(head)
+    if (body === undefined) this.#requestSent()
+    else this.#pump(body)
+  }
+
+  /** The upstream takes bytes again. */
+  drained(): void {
+    if (!this.#bodyHeld) return
+    this.#bodyHeld = false
+    this.request.body?.resume()
+  }
+
+  head(head: ResponseHead): void {
+    this.replyStatus = head.status
+    this.state = 'replying'
+    if (this.sentAt > 0) this.#numbers.firstByte.observe((this.#monotonic() - this.sentAt) / 1000)
+    this.handler.onHead(head)
+  }
+
+  data(chunk: Buffer): void {
+    if (this.state !== 'over' && !this.handler.onData(chunk)) this.#paused = true
+  }
+
+  /** The reply is whole. A connection on which the request is not whole carries no other. */
+  end(persistent: boolean): void {
+    if (this.state === 'over') return
+    this.#finish(persistent && this.#bodyDone)
+    this.#numbers.results[resultOf(this.replyStatus)].value++
+    this.handler.onEnd()
+  }
+
+  fail(failure: UpstreamFailure): void {
+    if (this.state === 'over') return
+    this.#finish(false)
+    this.#numbers.results[failure.kind].value++
+    this.handler.onFailure(failure)
+  }
+
+  #requestSent(): void {
+    this.#bodyDone = true
+    this.sentAt = this.#monotonic()
+    if (this.state === 'sending') this.state = 'sent'
+  }
+
+  #pump(body: Readable): void {
+    body.on('data', this.#onBodyData)
+    body.once('end', this.#onBodyEnd)
+  }
+
+  readonly #onBodyData = (chunk: Buffer): void => {
+    this.received += chunk.length
+    const carrier = this.#carrier
+    if (carrier === undefined) return
+    const taken = this.request.chunked ? writeChunk(carrier, chunk) : carrier.write(chunk)
+    if (taken) return
+    this.#bodyHeld = true
+    this.request.body?.pause()
+  }
+
+  readonly #onBodyEnd = (): void => {
+    if (this.request.chunked) this.#carrier?.write('0\r\n\r\n')
+    this.#requestSent()
+  }
+
+  #finish(reusable: boolean): void {
+    if (this.state === 'over') return
+    this.state = 'over'
+    const { body } = this.request
+    if (body !== undefined && !this.#bodyDone) {
+      body.removeListener('data', this.#onBodyData)
+      body.removeListener('end', this.#onBodyEnd)
+    }
+    const carrier = this.#carrier
+    this.#carrier = undefined
+    carrier?.release(reusable)
+  }
+}
+
+function resultOf(status: number): UpstreamResult {
+  return status < 400 ? 'ok' : status < 500 ? 'client-error' : 'server-error'
+}
+
+function writeChunk(carrier: Carrier, chunk: Buffer): boolean {
+  carrier.write(`${chunk.length.toString(16)}\r\n`)
+  carrier.write(chunk)
+  return carrier.write('\r\n')
+}

@@ -1,0 +1,51 @@
+// What can go wrong with an upstream, from stable codes to one of four kinds and its reason (contract section 8). The
+// error's own text never reaches a client.
+import { Refusal, type Reason } from '../refusal.ts'
+
+export type FailureKind = 'unreachable' | 'certificate' | 'timeout' | 'reset'
+
+/** An exchange with an upstream that did not come to its end. */
+export class UpstreamFailure extends Error {
+  readonly kind: FailureKind
+  /** A stable code for the log, e.g. ECONNREFUSED or CERT_HAS_EXPIRED. */
+  readonly code: string
+
+  constructor(kind: FailureKind, code: string, cause?: unknown) {
+    super(`upstream ${kind}: ${code}`, cause === undefined ? undefined : { cause })
+    this.name = 'UpstreamFailure'
+    this.kind = kind
+    this.code = code
+  }
+}
+
+const REASONS: Readonly<Record<FailureKind, Reason>> = {
+  unreachable: 'upstream-unreachable',
+  certificate: 'upstream-certificate',
+  timeout: 'upstream-timeout',
+  reset: 'upstream-reset',
+}
+
+// OpenSSL's verification results, as Node names them in `error.code`.
+const VERIFICATION = /^(CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERROR_IN_CERT_|INVALID_|HOSTNAME_MISMATCH|PATH_LENGTH|EE_KEY|CA_KEY|CA_MD)/
+
+/** Sorts an error met while connecting. `code` is the error's `code`, if it has one. */
+export function connectFailure(error: unknown): UpstreamFailure {
+  const code = codeOf(error)
+  const tls = VERIFICATION.test(code) || code.startsWith('ERR_TLS_') || code.startsWith('ERR_SSL_') || code === 'EPROTO'
+  return new UpstreamFailure(tls ? 'certificate' : 'unreachable', code, error)
+}
+
+/** Sorts an error met on a connection that was up. */
+export function exchangeFailure(error: unknown): UpstreamFailure {
+  return error instanceof UpstreamFailure ? error : new UpstreamFailure('reset', codeOf(error), error)
+}
+
+/** The refusal that tells a client of a failure. */
+export function upstreamRefusal(failure: UpstreamFailure, upstream: string): Refusal {
+  return new Refusal(REASONS[failure.kind], { upstream, code: failure.code }, {}, failure)
+}
+
+function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' ? code : 'UNKNOWN'
+}

@@ -1,0 +1,147 @@
+// Reads the head of an upstream's reply (RFC 9112) strictly: what two readers could read differently is a broken reply,
+// never a guess (security.md S7).
+import { UpstreamFailure } from './failure.ts'
+
+/** How the body's end is found (RFC 9112 section 6.3). */
+export type Framing = 'none' | 'length' | 'chunked' | 'close'
+
+export interface ResponseHead {
+  readonly status: number
+  readonly reasonPhrase: string
+  /** End-to-end header fields as they came, flat: name, value, name, value. */
+  readonly headers: string[]
+  readonly framing: Framing
+  /** Body bytes with framing `length`; 0 otherwise. */
+  readonly length: number
+  /** The connection may carry another request after this reply. */
+  readonly persistent: boolean
+  /** Seconds that the upstream says it keeps an idle connection; undefined where it does not say. */
+  readonly keepAliveSeconds: number | undefined
+}
+
+/** A reply's head is at most this long. */
+export const HEAD_LIMIT = 65536
+
+const FIELD = { keep: 0, drop: 1, contentLength: 2, transferEncoding: 3, connection: 4, keepAlive: 5 } as const
+type FieldKind = (typeof FIELD)[keyof typeof FIELD]
+
+const SPECIAL: ReadonlyMap<string, FieldKind> = new Map<string, FieldKind>([
+  ['content-length', FIELD.contentLength], ['transfer-encoding', FIELD.transferEncoding], ['connection', FIELD.connection],
+  ['keep-alive', FIELD.keepAlive], ['proxy-connection', FIELD.drop], ['proxy-authenticate', FIELD.drop],
+  ['proxy-authorization', FIELD.drop], ['te', FIELD.drop], ['trailer', FIELD.drop], ['upgrade', FIELD.drop],
+])
+// Control characters but TAB, and a CR or LF that is not part of a line's end.
+const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d{2})(?: ([^\r\n]*))?$/
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+const DIGITS = /^\d{1,15}$/
+
+// The same few names come again and again; the memory is bounded because an upstream chooses them.
+const kinds = new Map<string, FieldKind>()
+const KINDS_LIMIT = 2000
+
+function broken(code: string): never {
+  throw new UpstreamFailure('reset', code)
+}
+
+function kindOf(name: string): FieldKind {
+  const known = kinds.get(name)
+  if (known !== undefined) return known
+  if (!TOKEN.test(name)) broken('REPLY_FIELD_NAME')
+  const kind = SPECIAL.get(name.toLowerCase()) ?? FIELD.keep
+  if (kinds.size < KINDS_LIMIT) kinds.set(name, kind)
+  return kind
+}
+
+interface Draft {
+  headers: string[]
+  length: number | undefined
+  chunked: boolean
+  connection: string | undefined
+  keepAliveSeconds: number | undefined
+}
+
+/**
+ * Parses `text`, a reply's head in Latin-1 up to and without its last CRLF CRLF. `method` is the request's. Throws an
+ * UpstreamFailure of kind `reset` for anything that is not well-formed.
+ */
+export function parseResponseHead(text: string, method: string): ResponseHead {
+  if (FORBIDDEN.test(text)) broken('REPLY_CONTROL_CHARACTER')
+  const end = text.indexOf('\r\n')
+  const line = STATUS_LINE.exec(end < 0 ? text : text.slice(0, end))
+  if (line === null) broken('REPLY_STATUS_LINE')
+  const draft: Draft = { headers: [], length: undefined, chunked: false, connection: undefined, keepAliveSeconds: undefined }
+  if (end >= 0) readFields(text, end + 2, draft)
+  const http11 = line[1] === '1'
+  if (draft.chunked && (draft.length !== undefined || !http11)) broken('REPLY_TWO_LENGTHS')
+  return finish(Number(line[2]), line[3] ?? '', draft, method, http11)
+}
+
+function readFields(text: string, from: number, draft: Draft): void {
+  for (let at = from; at < text.length; ) {
+    let end = text.indexOf('\r\n', at)
+    if (end < 0) end = text.length
+    const colon = text.indexOf(':', at)
+    if (colon < 0 || colon > end) broken('REPLY_FIELD_LINE')
+    const name = text.slice(at, colon)
+    readField(name, text.slice(colon + 1, end).trim(), kindOf(name), draft)
+    at = end + 2
+  }
+}
+
+function readField(name: string, value: string, kind: FieldKind, draft: Draft): void {
+  switch (kind) {
+    case FIELD.keep:
+      draft.headers.push(name, value)
+      return
+    case FIELD.contentLength:
+      if (draft.length !== undefined || !DIGITS.test(value)) broken('REPLY_CONTENT_LENGTH')
+      draft.length = Number(value)
+      draft.headers.push(name, value)
+      return
+    case FIELD.transferEncoding:
+      if (draft.chunked || value.toLowerCase() !== 'chunked') broken('REPLY_TRANSFER_CODING')
+      draft.chunked = true
+      return
+    case FIELD.connection:
+      draft.connection = (draft.connection === undefined ? value : `${draft.connection},${value}`).toLowerCase()
+      return
+    case FIELD.keepAlive:
+      draft.keepAliveSeconds = Number(/timeout=(\d{1,9})/i.exec(value)?.[1] ?? Number.NaN) || undefined
+      return
+    default:
+  }
+}
+
+function finish(status: number, reasonPhrase: string, draft: Draft, method: string, http11: boolean): ResponseHead {
+  const options = draft.connection === undefined ? [] : draft.connection.split(',').map((option) => option.trim())
+  const framing = framingOf(status, method, draft)
+  return {
+    status,
+    reasonPhrase,
+    headers: options.length === 0 ? draft.headers : withoutNamed(draft.headers, options),
+    framing,
+    length: framing === 'length' ? (draft.length ?? 0) : 0,
+    persistent: framing !== 'close' && (http11 ? !options.includes('close') : options.includes('keep-alive')),
+    keepAliveSeconds: draft.keepAliveSeconds,
+  }
+}
+
+function framingOf(status: number, method: string, draft: Draft): Framing {
+  if (method === 'HEAD' || status < 200 || status === 204 || status === 304) return 'none'
+  if (draft.chunked) return 'chunked'
+  if (draft.length === undefined) return 'close'
+  return draft.length === 0 ? 'none' : 'length'
+}
+
+/** RFC 9110 section 7.6.1: fields that the Connection field names end here; those a reply's meaning hangs on never do. */
+function withoutNamed(headers: string[], named: readonly string[]): string[] {
+  if (named.every((name) => name === 'keep-alive' || name === 'close')) return headers
+  const kept: string[] = []
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = (headers[i] as string).toLowerCase()
+    const own = name.startsWith('content-') || name.startsWith('x-ms-') || name === 'strict-transport-security'
+    if (own || !named.includes(name)) kept.push(headers[i] as string, headers[i + 1] as string)
+  }
+  return kept
+}
