@@ -112,6 +112,7 @@ const message = (error: unknown): string => error instanceof Error ? error.messa
 try {
   await main()
 } catch (error) {
-  console.error(`${message(error)}\n\`npm start -- --help\` shows the options.`)
+  const misspelt = error instanceof TypeError && 'code' in error
+  console.error(misspelt ? `${message(error)}. \`npm start -- --help\` shows the options.` : message(error))
   process.exitCode = 1
 }
