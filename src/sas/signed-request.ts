@@ -24,6 +24,8 @@ export function signedHeaders(token: SasToken, header: (name: string) => string 
 /** A line feed and `name:value` for each parameter that `srq` names, decoded. SAS parameters are read from `token.values`. */
 export function signedParameters(token: SasToken): string {
   const names = readList(token, 'srq')
+  // No text can hold its own signature.
+  if (names.includes('sig')) rejectParameter('sas-malformed', 'srq', 'The value names the signature.', token.kind)
   const ordinary = names.filter((name) => !SAS_NAME.has(name))
   const values = ordinary.length === 0 ? undefined : parameterValues(token.query.text, new Set(ordinary))
   let block = ''
@@ -39,12 +41,11 @@ export function listsParameter(token: SasToken, name: SasName): boolean {
   return token.layout.signsRequest && readList(token, 'srq').includes(name)
 }
 
-/** No text can hold its own signature, so a list that names `sig` is not readable either. */
 function readList({ values, kind }: SasToken, list: 'srh' | 'srq'): readonly string[] {
   const text = values[list] ?? ''
   if (text === '') return []
   const names = text.split(',')
-  if (names.includes('') || names.includes('sig')) rejectParameter('sas-malformed', list, 'The value is not a list of names.', kind)
+  if (names.includes('')) rejectParameter('sas-malformed', list, 'The value is not a list of names.', kind)
   return names
 }
 
