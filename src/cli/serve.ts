@@ -62,7 +62,7 @@ async function run(loaded: Loaded): Promise<number | undefined> {
     return undefined
   } catch (error) {
     process.stderr.write(sayError(startFault(error)))
-    process.exit(1)
+    return process.exit(1)
   }
 }
 

@@ -31,7 +31,7 @@ export function givePassage(request: IncomingMessage, passage: Passage): void {
 /** Registers the proxy on the one path that all requests are routed by. */
 export function registerApiProxy(app: FastifyInstance, context: ForwardContext): void {
   // No body parser runs: the body goes from the raw request to the pool.
-  for (const method of METHODS) if (method !== 'CONNECT') app.addHttpMethod(method, { hasBody: false })
+  for (const method of METHODS) if (method !== 'CONNECT') app.addHttpMethod(method, { hasBody: false, overrideExisting: true })
   void app.register(httpProxy, {
     upstream: '',
     httpMethods: app.supportedMethods,

@@ -20,13 +20,14 @@ export interface LogSink {
 
 // Below the size that a pipe takes in one piece (PIPE_BUF), so that lines of several processes do not mix.
 const BATCH = 4096
+const FULL_ENOUGH = 3500
 // What may wait for a slow sink; beyond it lines are dropped and counted.
 const BACKLOG = 4 * 1024 * 1024
 const FLUSH_EVERY_MS = 250
 
 /** Makes the logger of a process. Lines have `level` by name, `time` in ISO 8601, `pid` and `msg`. */
 export function createLogger(options: LogOptions): LogSink {
-  const sink = pino.destination({ fd: options.fd, sync: false, minLength: BATCH, maxWrite: BATCH, maxLength: BACKLOG })
+  const sink = pino.destination({ fd: options.fd, sync: false, minLength: FULL_ENOUGH, maxWrite: BATCH, maxLength: BACKLOG })
   sink.on('drop', () => options.onDropped(1))
   // A full disk or a closed pipe must not end the process: what could not be written is dropped, and counted.
   sink.on('error', () => options.onDropped(1))

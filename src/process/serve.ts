@@ -10,6 +10,7 @@ import { CHECKS, Readiness } from './readiness.ts'
 import { readVersions, recordState, statusOf, versionWarnings } from './status.ts'
 import { Supervisor } from './supervisor.ts'
 
+const monotonic = (): number => performance.now()
 const CERTIFICATE_CHECK_MS = 10_000
 /** Over the workers' own deadline, for closing and for the last lines. */
 const GRACE_MS = 5000
@@ -21,7 +22,6 @@ export async function serve(loaded: Loaded): Promise<void> {
   const metrics = createStateMetrics()
   const readiness = new Readiness()
   const versions = readVersions()
-  const monotonic = (): number => performance.now()
   recordState(metrics, loaded, versions)
   for (const warning of versionWarnings(versions)) sink.log.warn({ warning }, 'version below the stated minimum')
   for (const warning of loaded.warnings) sink.log.warn({ ...warning }, 'configuration')

@@ -2,7 +2,6 @@
 import { AggregatorRegistry } from 'prom-client'
 import type { ExposedValues } from '../observe/family.ts'
 
-type Aggregated = Parameters<typeof AggregatorRegistry.aggregate>[0]
 
 export class Totals {
   readonly #last = new Map<number, ExposedValues[]>()
@@ -29,7 +28,7 @@ export class Totals {
 
   /** All of it in Prometheus' text format. */
   async text(own: ExposedValues[]): Promise<string> {
-    return AggregatorRegistry.aggregate(this.with(own) as Aggregated).metrics()
+    return AggregatorRegistry.aggregate(this.with(own)).metrics()
   }
 }
 

@@ -16,13 +16,14 @@ export interface WorkerOrders {
 }
 
 const monotonic = (): number => performance.now()
+const wallClock = (): number => Date.now()
 
 async function run(orders: WorkerOrders): Promise<void> {
   const dropped: { cell?: Cell } = {}
   const loaded = await loadConfig(orders.file, { environment: process.env, now: Date.now() })
   const { config } = loaded
   const { log, flush } = createLogger({ level: config.log.level, fd: 1, onDropped: (lines) => countDropped(dropped.cell, lines) })
-  const parts = await buildParts(loaded, { log, seed: randomBytes(10), wallClock: () => Date.now(), monotonic })
+  const parts = await buildParts(loaded, { log, seed: randomBytes(10), wallClock, monotonic })
   dropped.cell = parts.metrics.logLinesDropped.child()
   collectEarly()
   const addresses = await listen(parts, config, orders)
