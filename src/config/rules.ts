@@ -24,7 +24,7 @@ export function ruleFaults(draft: Draft, faults: readonly Fault[]): Fault[] {
 
 /** Takes a draft. Gives what serves, but probably not as meant. */
 export function ruleWarnings(draft: Draft): Fault[] {
-  return [...pathsUpstream(draft), ...sharedLabels(draft), ...withoutEffect(draft)]
+  return [...pathsUpstream(draft), ...ownNames(draft), ...sharedLabels(draft), ...withoutEffect(draft)]
 }
 
 const faulty = (faults: readonly Fault[], path: string) => faults.some(f => f.path.startsWith(path))
@@ -78,11 +78,16 @@ function sameRoutes({ apis = [] }: Draft): Fault[] {
   }), holder => `another host or prefix than ${holder}`)
 }
 
-function takenHosts({ storage, apis = [] }: Draft): Fault[] {
-  const taken = new Set((storage?.accounts ?? []).flatMap(account => SERVICE_NAMES
+/** The names that clients use for the storage accounts. */
+function storageNames({ storage }: Draft): ReadonlySet<string> {
+  return new Set((storage?.accounts ?? []).flatMap(account => SERVICE_NAMES
     .filter(service => account?.[service] !== undefined)
     .flatMap(service => [account?.name, `${account?.name}-secondary`].map(name => `${name}.${service}.${storage?.domain}`))))
-  return apis.flatMap((api, index) => api?.host === undefined || !taken.has(api.host) ? []
+}
+
+function takenHosts(draft: Draft): Fault[] {
+  const taken = storageNames(draft)
+  return (draft.apis ?? []).flatMap((api, index) => api?.host === undefined || !taken.has(api.host) ? []
     : [{ path: `apis[${index}].host`, found: api.host, allowed: 'a name that no storage account has' }])
 }
 
@@ -111,6 +116,14 @@ function pathsUpstream(draft: Draft): Fault[] {
     found: `the path ${place.url?.path}, which a client's Shared Key signature does not survive`,
     allowed: 'no path: reach an emulator by host name with connect',
   })))
+}
+
+// With Azure's own domain behind private DNS the service has our name: whether the gateway finds it there or itself is for
+// its resolver to say. At run time that is the refusal `loop`.
+function ownNames(draft: Draft): Fault[] {
+  const own = storageNames(draft)
+  return farSides(draft).flatMap(({ urlPath, endpoint: { url, connect }, service }) => service === 'api' || url === undefined || connect !== undefined || !own.has(url.hostname) ? []
+    : [{ path: urlPath, found: `the gateway's own name ${url.hostname} without connect`, allowed: 'connect, unless the name leads to the service where the gateway runs' }])
 }
 
 function sharedLabels({ storage, apis = [] }: Draft): Fault[] {

@@ -1,7 +1,7 @@
-import t from 'tap'
+import { test } from 'tap'
 import { describe, nearest, show, under } from '../../src/config/fault.ts'
 
-t.test('what is shown is short, on one line, and cannot drive a terminal', t => {
+await test('what is shown is short, on one line, and cannot drive a terminal', async t => {
   t.equal(show('plain'), 'plain')
   t.equal(show(99_999), '99999')
   t.equal(show(false), 'false')
@@ -11,15 +11,13 @@ t.test('what is shown is short, on one line, and cannot drive a terminal', t => 
   t.equal(show('a\nb\u001b[31m\u202e'), 'a\\u000ab\\u001b[31m\\u202e')
   t.equal(show('x'.repeat(61)), `${'x'.repeat(59)}…`)
   t.equal(show('x'.repeat(60)).length, 60)
-  t.end()
 })
 
-t.test('kinds of values', t => {
+await test('kinds of values', async t => {
   for (const [value, text] of [[null, 'nothing'], [undefined, 'nothing'], [[], 'a list'], [{}, 'a section'], ['x', 'text'], [1, 'a number'], [true, 'a truth value']] as const) t.equal(describe(value), text)
-  t.end()
 })
 
-t.test('the nearest known key', t => {
+await test('the nearest known key', async t => {
   const known = ['connections', 'connectionsPerAddress', 'handshakes', 'requestHeaders']
   t.equal(nearest('conections', known), 'connections')
   t.equal(nearest('Request_headers', known), 'requestHeaders')
@@ -28,12 +26,10 @@ t.test('the nearest known key', t => {
   t.equal(nearest('colour', known), undefined)
   t.equal(nearest('__proto__', known), undefined)
   t.equal(nearest('x'.repeat(100_000), known), undefined)
-  t.end()
 })
 
-t.test('paths', t => {
+await test('paths', async t => {
   t.equal(under('', 'listen'), 'listen')
   t.equal(under('a.b', 'c'), 'a.b.c')
   t.equal(under('a', 'b c\n'), 'a."b c\\u000a"')
-  t.end()
 })

@@ -1,9 +1,9 @@
-import t from 'tap'
+import { test } from 'tap'
 import { KINDS, Unfit, durationText, sizeText } from '../../src/config/kinds.ts'
-import type { Bounds, Kind, KindName } from '../../src/config/kinds.ts'
+import type { Bounds, KindName } from '../../src/config/kinds.ts'
 
 const read = (kind: KindName, value: string | number | boolean, bounds: Bounds = {}): unknown => {
-  const found = (KINDS[kind] as Kind).read(value, bounds)
+  const found = KINDS[kind].read(value, bounds)
   return found instanceof Unfit ? 'unfit' : found
 }
 
@@ -30,13 +30,12 @@ const TABLE: [KindName, [string | number | boolean, unknown][]][] = [
 ]
 
 for (const [kind, rows] of TABLE) {
-  t.test(kind, t => {
+  await test(kind, async t => {
     for (const [value, expected] of rows) t.strictSame(read(kind, value), expected, `${typeof value} ${String(value).slice(0, 60)}`)
-    t.end()
   })
 }
 
-t.test('bounds hold and are told', t => {
+await test('bounds hold and are told', async t => {
   t.equal(read('integer', 0, { minimum: 1 }), 'unfit')
   t.equal(read('integer', 11, { maximum: 10 }), 'unfit')
   t.equal(read('duration', '2h', { minimum: 1, maximum: 3_600_000 }), 'unfit')
@@ -46,13 +45,11 @@ t.test('bounds hold and are told', t => {
   t.equal(KINDS.duration.allowed({ minimum: 1, maximum: 86_400_000 }), 'a duration such as 500ms, 10s, 2m or 24h, from 1ms to 24h')
   t.equal(KINDS.size.allowed({ minimum: 1024 }), 'a size such as 512B, 16KiB or 64MiB, from 1KiB')
   t.equal(KINDS.choice.allowed({ enum: ['a', 'b'] }), 'one of a, b')
-  t.end()
 })
 
-t.test('durations and sizes are written as they are read', t => {
+await test('durations and sizes are written as they are read', async t => {
   for (const text of ['1ms', '90s', '2m', '24h']) t.equal(durationText(Number(read('duration', text))), text)
   for (const text of ['1B', '32KiB', '64MiB', '2GiB']) t.equal(sizeText(Number(read('size', text))), text)
   t.equal(durationText(0), '0s')
   t.equal(sizeText(0), '0B')
-  t.end()
 })

@@ -1,4 +1,4 @@
-import t from 'tap'
+import { test } from 'tap'
 import type { Fault } from '../../src/config/fault.ts'
 import { parseConfig } from '../../src/config/parse.ts'
 import type { Config } from '../../src/config/schema.ts'
@@ -35,7 +35,7 @@ function withValue(path: string, value: unknown, base: object = { ...BASE, apis:
   return root
 }
 
-t.test('the least that is needed, with every default of the contract', t => {
+await test('the least that is needed, with every default of the contract', async t => {
   t.strictSame(configOf(BASE), {
     listen: { tls: { host: '0.0.0.0', port: 8443 }, admin: { host: '127.0.0.1', port: 9464 } },
     workers: 1,
@@ -63,10 +63,9 @@ t.test('the least that is needed, with every default of the contract', t => {
     },
     apis: [],
   })
-  t.end()
 })
 
-t.test('an account may have no keys, and a gateway no storage', t => {
+await test('an account may have no keys, and a gateway no storage', async t => {
   t.strictSame(configOf(withValue('storage.accounts[0].keys', undefined)).storage?.accounts[0]?.keys, [])
   const config = configOf({ listen: BASE.listen, tls: BASE.tls, apis: [API] })
   t.equal(config.storage, undefined)
@@ -74,13 +73,13 @@ t.test('an account may have no keys, and a gateway no storage', t => {
     name: 'payroll', host: 'payroll.tide.example', prefix: '/', websocket: false,
     upstream: { url: { origin: 'https://payroll.internal:8443', host: 'payroll.internal:8443', hostname: 'payroll.internal', port: 8443, path: '' }, insecure: false },
   }])
-  t.end()
 })
 
-t.test('both forms of an endpoint become one shape', t => {
+const blob = (value: unknown) => configOf(withValue('storage.accounts[0].blob', value)).storage?.accounts[0]?.blob
+
+await test('both forms of an endpoint become one shape', async t => {
   const url = 'https://127.0.0.1:10000/tideoffice'
   const shape = { origin: 'https://127.0.0.1:10000', host: '127.0.0.1:10000', hostname: '127.0.0.1', port: 10_000, path: '/tideoffice' }
-  const blob = (value: unknown) => configOf(withValue('storage.accounts[0].blob', value)).storage?.accounts[0]?.blob
   t.strictSame(blob(url), { url: shape, insecure: false })
   t.strictSame(blob({ url, connect: '[::1]:443', ca: '../ca.pem', secondary: 'https://second.example' }), {
     url: shape, connect: { host: '::1', port: 443 }, ca: '/etc/ca.pem', insecure: false,
@@ -95,10 +94,9 @@ t.test('both forms of an endpoint become one shape', t => {
   t.match(api({ upstream: inside }), { upstream: { ca: '/etc/tidegate/ca.pem', serverName: 'payroll.internal', insecure: false } })
   t.match(api({ upstream: 'http://127.0.0.1:9000', insecureLoopback: true }), { upstream: { insecure: true } })
   t.match(api({ clientCertificate: { cert: 'c.pem', key: '/k.pem' } }), { clientCertificate: { cert: '/etc/tidegate/c.pem', key: '/k.pem' } })
-  t.end()
 })
 
-t.test('the result is frozen to its leaves', t => {
+await test('the result is frozen to its leaves', async t => {
   const thawed: string[] = []
   const look = (value: unknown, path: string) => {
     if (typeof value !== 'object' || value === null) return
@@ -107,7 +105,6 @@ t.test('the result is frozen to its leaves', t => {
   }
   look(configOf(withValue('storage.accounts[0].queue', { url: 'https://q.example', connect: 'a:1', secondary: 'https://s.example' })), 'config')
   t.strictSame(thawed, [])
-  t.end()
 })
 
 const FAULTS: [path: string, value: unknown, found: string, allowed?: string | RegExp][] = [
@@ -158,13 +155,12 @@ const FAULTS: [path: string, value: unknown, found: string, allowed?: string | R
   ['log', 'info', 'text', 'a section with level'],
 ]
 
-t.test('each fault has its path, what was found and what is allowed', t => {
+await test('each fault has its path, what was found and what is allowed', async t => {
   for (const [path, value, found, allowed = /./] of FAULTS) t.match(faultsOf(withValue(path, value)), [{ path, found, allowed }], `${path}: ${JSON.stringify(value)}`)
   for (const [path, value] of FAULTS) t.equal(faultsOf(withValue(path, value)).length, 1, `${path} has one fault`)
-  t.end()
 })
 
-t.test('what is missing', t => {
+await test('what is missing', async t => {
   t.match(faultsOf({ storage: BASE.storage }), [{ path: 'listen', found: 'nothing' }, { path: 'tls', found: 'nothing', allowed: /^a section with profile, certificates/ }])
   t.match(faultsOf({ listen: {}, tls: {}, apis: [{}] }), [
     { path: 'listen.tls' }, { path: 'tls.certificates', allowed: 'a list that is not empty' }, { path: 'apis[0].name' }, { path: 'apis[0].host' }, { path: 'apis[0].upstream' },
@@ -173,19 +169,17 @@ t.test('what is missing', t => {
   t.strictSame(faultsOf({ listen: BASE.listen, tls: BASE.tls }), [{ path: 'storage', found: 'neither storage nor apis', allowed: 'at least one of the two' }])
   t.strictSame(faultsOf({ listen: BASE.listen, tls: BASE.tls, apis: [] }).length, 1)
   t.strictSame(faultsOf(withValue('storage.accounts[0].blob', undefined)), [{ path: 'storage.accounts[0]', found: 'no endpoint', allowed: 'one or more of blob, dfs, file, queue, table' }])
-  t.end()
 })
 
-t.test('unknown keys name the nearest known one', t => {
+await test('unknown keys name the nearest known one', async t => {
   t.match(faultsOf(withValue('limits.conections', 5)), [{ path: 'limits.conections', found: 'an unknown key', allowed: /; did you mean connections\?$/ }])
   t.match(faultsOf(withValue('storage.accounts[0].Blob', 'https://x.example')), [{ path: 'storage.accounts[0].Blob', allowed: /did you mean blob\?/ }])
   t.match(faultsOf(withValue('apis[0].colour', 'secret')), [{ path: 'apis[0].colour', found: 'an unknown key', allowed: /^one of name, host, prefix.*websocket$/ }])
   t.strictSame(faultsOf(withValue('storage.accounts[0].blob', { url: 'https://x.example', prot: 1 })).map(f => f.path), ['storage.accounts[0].blob.prot'])
   t.match(parseText(`${JSON.stringify(BASE).slice(0, -1)},"__proto__":{"workers":7}}`).faults, [{ path: '__proto__', found: 'an unknown key' }])
-  t.end()
 })
 
-t.test('parts that do not fit each other', t => {
+await test('parts that do not fit each other', async t => {
   const account = BASE.storage.accounts[0]
   t.strictSame(faultsOf(withValue('storage.accounts[1]', account)),
     [{ path: 'storage.accounts[1].name', found: 'tideoffice', allowed: 'another name than storage.accounts[0].name' }])
@@ -193,16 +187,15 @@ t.test('parts that do not fit each other', t => {
   t.strictSame(faultsOf({ ...BASE, apis: [{ ...API, prefix: '/v1' }, { ...API, name: 'second', host: 'PAYROLL.tide.example', prefix: '/v1/' }] }),
     [{ path: 'apis[1]', found: 'payroll.tide.example/v1', allowed: 'another host or prefix than apis[0]' }])
   t.strictSame(faultsOf({ ...BASE, apis: [{ ...API, ca: 'a', serverName: 'b', upstream: { url: API.upstream, ca: 'c', serverName: 'd' } }] }).map(f => f.path), ['apis[0].ca', 'apis[0].serverName'])
-  const loop = (blob: object) => faultsOf(withValue('storage.accounts[0].blob', { insecureLoopback: true, ...blob })).map(f => f.path)
+  const loop = (more: object) => faultsOf(withValue('storage.accounts[0].blob', { insecureLoopback: true, ...more })).map(f => f.path)
   t.strictSame(loop({ url: 'http://10.0.0.1' }), ['storage.accounts[0].blob.url'])
   t.strictSame(loop({ url: 'http://emulator:10000', connect: '127.0.0.1:10000' }), [], 'where the bytes go is what counts')
   t.strictSame(loop({ url: 'http://127.0.0.1', connect: '10.0.0.1:80' }), ['storage.accounts[0].blob.url'])
   t.strictSame(loop({ url: 'http://127.0.0.1', secondary: 'http://10.0.0.1' }), ['storage.accounts[0].blob.secondary'])
   t.strictSame(faultsOf(withValue('listen', { tls: { port: 0 }, plain: { port: 0 }, admin: { port: 0 } })), [], 'port 0 is never the same')
-  t.end()
 })
 
-t.test('every fault at once', t => {
+await test('every fault at once', async t => {
   const value = {
     listen: { tls: { port: -1 } }, tls: { certificates: [{ cert: 'a' }], profile: 'x' }, workers: 2,
     storage: { domain: 'a_b', accounts: [{ name: 'X' }, { name: 'same', blob: 'ftp://x' }, { name: 'same', blob: 'http://x' }] }, typo: 1, limits: { handshakes: 0 },
@@ -211,16 +204,14 @@ t.test('every fault at once', t => {
     'limits.handshakes', 'listen.tls.port', 'storage.accounts[0]', 'storage.accounts[0].name', 'storage.accounts[1].blob', 'storage.accounts[2].blob', 'storage.accounts[2].name',
     'tls.certificates[0].key', 'tls.profile', 'typo', 'workers',
   ])
-  t.end()
 })
 
-t.test('text that is no section', t => {
+await test('text that is no section', async t => {
   for (const text of ['', '# nothing', '[]', 'text', '7']) t.match(parseText(text).faults, [{ path: 'tide.yaml', allowed: /^a section with listen, workers, tls/ }], text)
   t.match(parseText('a: [1').faults, [{ path: /^tide\.yaml:1:\d+$/ }])
-  t.end()
 })
 
-t.test('the environment', t => {
+await test('the environment', async t => {
   const environment = { HOST: 'tide.example', PORT: '9000', YES: 'false', EMPTY: '', ODD: 'a b', PATTERN: '${HOST} $& $1' }
   const value = { ...withValue('storage.domain', 'storage.${HOST}'), listen: { tls: { host: '${HOST}', port: '${PORT}' } }, log: { level: 'info' } }
   t.match(configOf(value, environment), { listen: { tls: { host: 'tide.example', port: 9000 } }, storage: { domain: 'storage.tide.example' } })
@@ -235,7 +226,6 @@ t.test('the environment', t => {
   t.match(fault('listen.tls.port', '${ODD}'), [{ path: 'listen.tls.port', found: '${ODD} from the environment' }])
   for (const text of ['${', '${}', '${A B}', '${HOST']) t.match(fault('storage.domain', text), [{ path: 'storage.domain', found: 'a ${ that names no variable' }], text)
   t.match(faultsOf(withValue('storage.domain', '${HOST}'), Object.create({ HOST: 'inherited' }) as Record<string, string>), [{ path: 'storage.domain' }])
-  t.end()
 })
 
 const NOT_YET: Record<string, unknown[]> = {
@@ -254,7 +244,7 @@ const NOT_YET: Record<string, unknown[]> = {
   'apis[].websocket': [true],
 }
 
-t.test('what is not built yet says so', t => {
+await test('what is not built yet says so', async t => {
   t.strictSame(Object.keys(NOT_YET).toSorted(), UNBUILT.map(row => row.path).toSorted(), 'a test for each row')
   for (const [pattern, values] of Object.entries(NOT_YET)) {
     const path = pattern.replaceAll('[]', '[0]')
@@ -263,26 +253,28 @@ t.test('what is not built yet says so', t => {
   for (const { path, built = [] } of UNBUILT) {
     for (const value of built) t.strictSame(faultsOf(withValue(path.replaceAll('[]', '[0]'), value)), [], `${path}: ${String(value)}`)
   }
-  t.end()
 })
 
-t.test('warnings', t => {
+await test('warnings', async t => {
   const warningsOf = (path: string, value: unknown) => parse(withValue(path, value)).warnings
   t.strictSame(parse({ ...BASE, apis: [API] }).warnings, [])
   t.match(warningsOf('storage.accounts[0].blob', 'https://127.0.0.1:10000/tideoffice'), [{ path: 'storage.accounts[0].blob', found: /the path \/tideoffice, which a client's Shared Key signature/, allowed: /connect/ }])
   t.match(warningsOf('storage.accounts[0].blob', { url: 'https://a.example/b', secondary: 'https://a.example/c' }), [{ path: 'storage.accounts[0].blob.url' }, { path: 'storage.accounts[0].blob.secondary' }])
   t.strictSame(warningsOf('apis[0].upstream', 'https://payroll.internal/base'), [], 'an API may well have a path')
+  const own = 'https://tideoffice.blob.storage.tide.example'
+  t.match(warningsOf('storage.accounts[0].blob', own), [{ path: 'storage.accounts[0].blob', found: 'the gateway\'s own name tideoffice.blob.storage.tide.example without connect' }])
+  t.strictSame(warningsOf('storage.accounts[0].blob', { url: own, connect: '10.1.0.4:443' }), [])
   t.match(warningsOf('apis[0].name', 'tideoffice'), [{ path: 'apis[0].name' }])
   t.match(warningsOf('tls.clients', { ca: 'ca.pem', crl: 'crl.pem', allow: ['DNS:a.example'] }), [{ path: 'tls.clients.ca', found: 'no effect' }, { path: 'tls.clients.crl' }, { path: 'tls.clients.allow' }])
   t.match(warningsOf('storage.sas.egress', '203.0.113.7'), [{ path: 'storage.sas.egress', found: 'no effect' }])
-  t.end()
 })
 
-t.test('the digest is that of the values, not of the text or the directory', t => {
-  const digest = (text: string, environment = {}, directory = '/etc/tidegate') => {
-    const result = parseText(text, environment, directory)
-    return result.faults === undefined ? result.digest : JSON.stringify(result.faults)
-  }
+const digest = (text: string, environment = {}, directory = '/etc/tidegate') => {
+  const result = parseText(text, environment, directory)
+  return result.faults === undefined ? result.digest : JSON.stringify(result.faults)
+}
+
+await test('the digest is that of the values, not of the text or the directory', async t => {
   const text = JSON.stringify(BASE)
   const one = digest(text)
   t.match(one, /^[0-9a-f]{64}$/)
@@ -292,10 +284,9 @@ t.test('the digest is that of the values, not of the text or the directory', t =
   t.equal(digest(text.replace('storage.tide.example', '${D}'), { D: 'storage.tide.example' }), one)
   t.not(digest(text.replace('storage.tide.example', '${D}'), { D: 'other.tide.example' }), one)
   t.not(digest(text.replace('certs/a.pem', 'certs/b.pem')), one)
-  t.end()
 })
 
-t.test('every named file is told with its use, also beside faults', t => {
+await test('every named file is told with its use, also beside faults', async t => {
   const { files, faults } = parse({ ...withValue('storage.accounts[0].queue', { url: 'https://q.example', ca: 'ca.pem' }), workers: 0 })
   t.ok(faults)
   t.strictSame(files, [
@@ -304,5 +295,4 @@ t.test('every named file is told with its use, also beside faults', t => {
     { path: 'storage.accounts[0].keys[0]', file: '/etc/tidegate/key1', use: 'account-key' },
     { path: 'storage.accounts[0].queue.ca', file: '/etc/tidegate/ca.pem', use: 'trust' },
   ])
-  t.end()
 })

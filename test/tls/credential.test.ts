@@ -1,13 +1,13 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import t from 'tap'
+import { t as root, test } from 'tap'
 import { CredentialFault, parseCredential, parseTrustBundle } from '../../src/tls/credential.ts'
 
 // An hour on: the certificates below are made after this line.
 const now = Date.now() + 3_600_000
 const DAY = 86_400_000
-const folder = t.testdir()
+const folder = root.testdir()
 const missing = spawnSync('openssl', ['version']).status !== 0
 
 const pem = (name: string) => readFileSync(join(folder, name))
@@ -52,9 +52,11 @@ function faultOf(act: () => unknown): { part: string, found: string } {
   return { part: '', found: 'no fault' }
 }
 
+const faultOfText = (cert: string, key: string) => faultOf(() => parseCredential(Buffer.from(cert), Buffer.from(key), now))
+
 const faultOfPair = (cert: string, key: string, at = now) => faultOf(() => parseCredential(pem(cert), pem(key), at))
 
-t.before(() => {
+root.before(() => {
   if (missing) return
   mkdirSync(folder, { recursive: true })
   for (const kind of ['rsa2048', 'p256', 'p384', 'p521', 'rsa1024', 'p224', 'k256', 'ed25519', 'pss']) {
@@ -77,7 +79,7 @@ t.before(() => {
 
 const options = { skip: missing ? 'the program openssl is missing' : false }
 
-t.test('a good pair of every kind', options, t => {
+await test('a good pair of every kind', options, async t => {
   for (const [kind, keyKind] of [['rsa2048', 'rsa'], ['p256', 'ec'], ['p384', 'ec'], ['p521', 'ec']] as const) {
     const credential = parseCredential(pem(`${kind}.pem`), pem(`${kind}.key`), now)
     t.equal(credential.keyKind, keyKind)
@@ -89,19 +91,17 @@ t.test('a good pair of every kind', options, t => {
     t.equal(credential.chain.length, 1)
     t.ok(Object.isFrozen(credential) && Object.isFrozen(credential.chain) && Object.isFrozen(credential.names))
   }
-  t.end()
 })
 
-t.test('forms of files that are fine', options, t => {
+await test('forms of files that are fine', options, async t => {
   t.equal(faultOfPair('rsa2048.pem', 'traditional.key').found, 'no fault')
   t.equal(faultOfPair('parameters.pem', 'parameters.key').found, 'no fault', 'EC parameters before the key')
   const one = parseCredential(both('p256.key', 'p256.pem'), both('p256.pem', 'p256.key'), now)
   t.notMatch(one.pem, /PRIVATE/, 'key and certificate in one file')
   t.equal(one.pem, pem('p256.pem').toString())
-  t.end()
 })
 
-t.test('a chain', options, t => {
+await test('a chain', options, async t => {
   const { chain, pem: text, names } = parseCredential(both('leaf.pem', 'middle.pem', 'root.pem'), pem('leaf.key'), now)
   t.strictSame(chain.map(c => c.subject), ['CN=leaf', 'CN=middle', 'CN=root'])
   t.strictSame(names, ['leaf.example'])
@@ -110,10 +110,9 @@ t.test('a chain', options, t => {
   t.strictSame(faultOf(() => parseCredential(both('middle.pem', 'leaf.pem'), pem('leaf.key'), now)), { part: 'cert', found: 'the key\'s own certificate at place 2 of the file' })
   t.strictSame(faultOf(() => parseCredential(both('leaf.pem', 'root.pem', 'middle.pem'), pem('leaf.key'), now)),
     { part: 'cert', found: 'certificate 2 of the file, which did not issue the one before it' })
-  t.end()
 })
 
-t.test('every bad kind', options, t => {
+await test('every bad kind', options, async t => {
   const table: [cert: string, key: string, part: string, found: string | RegExp][] = [
     ['p256.key', 'p256.key', 'cert', 'no certificate in it'],
     ['p256.pem', 'p256.pem', 'key', 'no private key in it'],
@@ -130,30 +129,26 @@ t.test('every bad kind', options, t => {
     ['md5.pem', 'md5.key', 'cert', /^a certificate signed with md5/i],
   ]
   for (const [cert, key, part, found] of table) t.match(faultOfPair(cert, key), { part, found }, `${cert} ${key}`)
-  t.end()
 })
 
-t.test('files that are no PEM', options, t => {
-  const odd = (cert: string, key: string) => faultOf(() => parseCredential(Buffer.from(cert), Buffer.from(key), now))
+await test('files that are no PEM', options, async t => {
   const good = pem('p256.pem').toString()
-  t.strictSame(odd('', ''), { part: 'cert', found: 'an empty file' })
-  t.strictSame(odd('\u0030\u0082', ''), { part: 'cert', found: 'no PEM' })
-  t.strictSame(odd('-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----', ''), { part: 'cert', found: 'certificate 1 of the file cannot be read' })
-  t.strictSame(odd(good.slice(0, 200), ''), { part: 'cert', found: 'no certificate in it' })
-  t.strictSame(odd(good, ''), { part: 'key', found: 'an empty file' })
-  t.strictSame(odd(good, '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----'), { part: 'key', found: 'a private key that cannot be read' })
-  t.end()
+  t.strictSame(faultOfText('', ''), { part: 'cert', found: 'an empty file' })
+  t.strictSame(faultOfText('\u0030\u0082', ''), { part: 'cert', found: 'no PEM' })
+  t.strictSame(faultOfText('-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----', ''), { part: 'cert', found: 'certificate 1 of the file cannot be read' })
+  t.strictSame(faultOfText(good.slice(0, 200), ''), { part: 'cert', found: 'no certificate in it' })
+  t.strictSame(faultOfText(good, ''), { part: 'key', found: 'an empty file' })
+  t.strictSame(faultOfText(good, '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----'), { part: 'key', found: 'a private key that cannot be read' })
 })
 
-t.test('time', options, t => {
+await test('time', options, async t => {
   t.match(faultOfPair('p256.pem', 'p256.key', now + 31 * DAY), { part: 'cert', found: /^a certificate that expired at 20/ })
   t.match(faultOfPair('p256.pem', 'p256.key', now - DAY), { part: 'cert', found: /^a certificate that is not valid before 20/ })
   t.strictSame(parseCredential(pem('long.pem'), pem('long.key'), now).warnings, [{ found: 'a certificate that is valid for 399 days', allowed: '398 days at most' }])
   t.match(parseCredential(pem('root.pem'), pem('root.key'), now).warnings, [{ found: 'a certificate without a DNS name or IP address' }])
-  t.end()
 })
 
-t.test('a trust bundle', options, t => {
+await test('a trust bundle', options, async t => {
   const bundle = parseTrustBundle(both('root.pem', 'rsa2048.pem'))
   t.strictSame(bundle.certificates.map(c => c.subject), ['CN=root', 'CN=rsa2048'])
   t.match(bundle.digest, /^[0-9a-f]{64}$/)
@@ -163,5 +158,4 @@ t.test('a trust bundle', options, t => {
   t.strictSame(faultOf(() => parseTrustBundle(pem('p256.key'))), { part: 'cert', found: 'no certificate in it' })
   t.strictSame(faultOf(() => parseTrustBundle(Buffer.concat([pem('root.pem'), Buffer.from('-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----')]))),
     { part: 'cert', found: 'certificate 2 of the file cannot be read' })
-  t.end()
 })
