@@ -103,9 +103,11 @@ function restate(output) {
   return output
 }
 
+const askVersion = folder => spawnSync(path.join(folder, WINDOWS ? 'node.cmd' : 'node'), ['--version'], { encoding: 'utf8', shell: WINDOWS })
+
 /** The major version of the `node` in a folder; 0 when there is none that runs. */
 function nodeVersion(folder) {
-  const { status, stdout } = spawnSync(path.join(folder, WINDOWS ? 'node.cmd' : 'node'), ['--version'], { encoding: 'utf8', shell: WINDOWS })
+  const { status, stdout } = askVersion(folder)
   return status === 0 ? Number(/^v(\d+)\./.exec(stdout)?.[1] ?? 0) : 0
 }
 
@@ -117,10 +119,17 @@ function chooseNode() {
     say(`node_modules/.bin/node is ${version === 0 ? 'missing' : 'too old'}: using your own Node ${process.versions.node}.`)
     return process.execPath
   }
-  return fail(
-    `Node ${LEAST} or newer is needed; this is ${process.versions.node}, and the npm package \`node\` did not bring its own.`,
-    'Its install script has to run once: `npm install-scripts approve node && npm rebuild node` (older npm: `npm rebuild node --ignore-scripts=false`).',
-  )
+  return fail(`Node ${LEAST} or newer is needed, and this is ${process.versions.node}.`, ...whyNoNode())
+}
+
+function whyNoNode() {
+  const { stderr, error } = askVersion(BIN)
+  if (error !== undefined) {
+    return ['The npm package `node` did not bring its own, since its install script has not run. Run it once:',
+      '`npm install-scripts approve node && npm rebuild node` (older npm: `npm rebuild node --ignore-scripts=false`).']
+  }
+  const advice = /libatomic/.test(stderr) ? ['On Debian and Ubuntu: apt-get install libatomic1; on Fedora: dnf install libatomic.'] : []
+  return [`The one in node_modules does not run here: ${stderr.trim()}`, ...advice]
 }
 
 // Not exec, which Node has not; so signals go down and the exit code comes up. A terminal's Ctrl-C reaches the child by

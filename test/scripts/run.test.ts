@@ -16,9 +16,13 @@ case "$NPM_DOES:$1" in
   install:ci) mkdir -p node_modules/.bin && ln -sf "$REAL_NODE" node_modules/.bin/node ;;
   no-scripts:ci) mkdir -p node_modules/.bin ;;
   no-scripts:rebuild) ln -sf "$REAL_NODE" node_modules/.bin/node ;;
+  broken:ci) mkdir -p node_modules/.bin && printf '#!/bin/sh\\necho node: libatomic.so.1: cannot open shared object file >&2; exit 127' > node_modules/.bin/node && chmod +x node_modules/.bin/node ;;
   offline:ci) rm -rf node_modules; echo "npm error code EAI_AGAIN" >&2; exit 1 ;;
 esac
 `
+
+// The Node of the system, when it is one that the gateway itself could not run on.
+const OLD = ['/usr/bin/node', '/usr/local/bin/node'].find(node => /^v(1[6-9]|2[0-3])\./.test(spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout ?? ''))
 
 const SCRIPT = `console.log(JSON.stringify({ args: process.argv.slice(2), path: process.env.PATH?.split(':')[0] })); process.exit(7)\n`
 
@@ -29,8 +33,8 @@ function checkout(t: Test, lock: unknown = { packages: { '': {}, 'node_modules/a
   return folder
 }
 
-function run(folder: string, npmDoes: string) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/run.cjs', 'script.ts', 'a', 'b c'], {
+function run(folder: string, npmDoes: string, node = process.execPath) {
+  const { status, stdout, stderr } = spawnSync(node, ['scripts/run.cjs', 'script.ts', 'a', 'b c'], {
     cwd: folder, encoding: 'utf8', env: { PATH: `${join(folder, 'bin')}${delimiter}/usr/bin${delimiter}/bin`, NPM_DOES: npmDoes, REAL_NODE: process.execPath },
   })
   const calls = existsSync(join(folder, 'npm-calls')) ? readFileSync(join(folder, 'npm-calls'), 'utf8').trim().split('\n') : []
@@ -85,6 +89,20 @@ await test('an npm that runs no install scripts: they are run by name', async t 
   const { status, calls } = run(checkout(t), 'no-scripts')
   t.match(calls, [/^ci /, /^rebuild node/])
   t.equal(status, 7)
+})
+
+await test('a Node that cannot be loaded here, and an old one of the system: the reason is told', { skip: OLD === undefined ? 'the system has no Node older than 24' : false }, t => {
+  const { status, stderr } = run(checkout(t), 'broken', OLD)
+  t.equal(status, 1)
+  t.match(stderr, /does not run here: node: libatomic\.so\.1.*\n.*apt-get install libatomic1/)
+  t.end()
+})
+
+await test('a Node that cannot be loaded here, and a new one of the system: that one is taken', t => {
+  const { status, stderr } = run(checkout(t), 'broken')
+  t.equal(status, 7)
+  t.match(stderr, 'using your own Node')
+  t.end()
 })
 
 await test('signals go to the script', async t => {
