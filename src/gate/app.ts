@@ -7,11 +7,13 @@ import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { arrivalOf } from '../door/arrival.ts'
 import { Refusal } from '../refusal.ts'
-import { admit, findSite, serviceOf, type Snapshot } from './admit.ts'
+import { isBatch } from '../azure/batch.ts'
+import { admit, findSite, serviceOf, type Snapshot, type StoragePermit } from './admit.ts'
 import { givePassage, registerApiProxy } from './api-proxy.ts'
+import { readBatch } from './batch.ts'
 import { deliverRefusal } from './deliver.ts'
 import { forward, type ForwardContext } from './forward.ts'
-import { fieldValue, readRequestFields } from './headers.ts'
+import { fieldValue, readRequestFields, type RequestFields } from './headers.ts'
 import { refuseRaw } from './raw-reply.ts'
 import { Transaction, type TransactionContext } from './transaction.ts'
 
@@ -146,8 +148,16 @@ class Handlers {
     const permit = admit(facts, host, site, snapshot)
     if (permit.route.kind === 'api') return this.#passApi(transaction, request, permit as never)
     if (permit.sas !== undefined) this.#noteSas(transaction, permit.route.account, permit.sas)
-    forward(transaction, fields, permit.route.origin, permit.upstreamTarget, this.forwarding)
+    if (isBatch(permit.route.service, facts.method, permit.target)) this.#passBatch(transaction, fields, permit as StoragePermit)
+    else forward(transaction, fields, permit.route.origin, permit.upstreamTarget, this.forwarding)
     return true
+  }
+
+  #passBatch(transaction: Transaction, fields: RequestFields, { route, upstreamTarget }: StoragePermit): void {
+    readBatch(transaction, fields).then(
+      (body) => forward(transaction, fields, route.origin, upstreamTarget, this.forwarding, body),
+      (error: unknown) => this.broken(transaction.request, error),
+    )
   }
 
   #passApi(transaction: Transaction, request: Carrying, permit: Parameters<typeof givePassage>[1]['permit']): false {

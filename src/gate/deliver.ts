@@ -14,9 +14,11 @@ const LINGER_MS = 2000
 
 /** Tells the client of a refusal. Does nothing where the reply has begun: it is broken off then. */
 export function deliverRefusal(transaction: Transaction, refusal: Refusal, service: ServiceName | undefined, now: number): void {
-  transaction.refused(refusal)
   const { request, reply } = transaction
-  if (refusal.row.status === null || reply.headersSent || reply.destroyed) {
+  // A client that has left is told nothing, and nothing was refused to it.
+  if (reply.destroyed) return
+  transaction.refused(refusal)
+  if (refusal.row.status === null || reply.headersSent) {
     reply.destroy()
     return
   }

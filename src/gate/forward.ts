@@ -1,5 +1,6 @@
 // Carries a permitted storage request upstream and the reply back: raw fields both ways, bodies streamed with
 // back-pressure, nothing sent twice, a reply cut short never shown as whole (data-path.md section 0).
+import type { Readable } from 'node:stream'
 import type { ReplyHandler } from '../upstream/exchange.ts'
 import { UpstreamFailure, upstreamRefusal } from '../upstream/failure.ts'
 import type { ResponseHead } from '../upstream/response-head.ts'
@@ -32,8 +33,11 @@ export function hasBody(fields: RequestFields): boolean {
   return fields.chunked || (fields.contentLength ?? 0) > 0
 }
 
-/** Sends the request up; the reply, or the refusal, follows by itself. */
-export function forward(transaction: Transaction, fields: RequestFields, origin: Origin, target: string, context: ForwardContext): void {
+/**
+ * Sends the request up; the reply, or the refusal, follows by itself. `collected` is the body where it was read before,
+ * to be judged.
+ */
+export function forward(transaction: Transaction, fields: RequestFields, origin: Origin, target: string, context: ForwardContext, collected?: Readable): void {
   const { request, reply } = transaction
   const body = hasBody(fields)
   if (transaction.awaitsContinue && body) {
@@ -44,7 +48,7 @@ export function forward(transaction: Transaction, fields: RequestFields, origin:
   const head = upstreamHead(method, target, origin, fields, context.via, '')
   transaction.forwardedAt = context.monotonic()
   const relay = new Relay(transaction, origin, context)
-  transaction.exchange = origin.pool.send({ method, head, body: body ? request : undefined, chunked: fields.chunked }, relay)
+  transaction.exchange = origin.pool.send({ method, head, body: body ? (collected ?? request) : undefined, chunked: fields.chunked }, relay)
 }
 
 /** Writes a reply to the client as it arrives. */

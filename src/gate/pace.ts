@@ -40,17 +40,25 @@ export function keepPace(options: PaceOptions): () => void {
 }
 
 function watch(transaction: Transaction, tracks: WeakMap<Transaction, Track>, options: PaceOptions): void {
-  const { exchange } = transaction
+  const { exchange, collected } = transaction
+  if (collected !== undefined) return watchCollecting(transaction, collected, tracks, options)
   if (exchange === undefined || exchange.state === 'over') return
   if (exchange.state === 'sent' || exchange.state === 'waiting') return awaitReply(transaction, exchange, options)
-  const track = trackOf(transaction, exchange, tracks)
-  const now = options.monotonic()
   const moved = exchange.state === 'sending' ? exchange.received : delivered(transaction)
-  track.samples.push(now, moved)
-  while (track.samples.length > 4 && now - (track.samples[2] as number) >= WINDOW * 1000) track.samples.splice(0, 2)
-  const [since = now, before = moved] = track.samples
-  if (now - since < WINDOW * 1000 || moved - before >= options.minimumRate * WINDOW) return
-  tooSlow(transaction, exchange, options)
+  if (isSlow(trackOf(transaction, exchange.state, tracks), moved, options)) tooSlow(transaction, exchange, options)
+}
+
+function watchCollecting(transaction: Transaction, collected: number, tracks: WeakMap<Transaction, Track>, options: PaceOptions): void {
+  if (isSlow(trackOf(transaction, 'waiting', tracks), collected, options)) options.cut(transaction, new Refusal('body-too-slow'))
+}
+
+/** Adds a sample; whether less than the minimum moved over the last WINDOW. */
+function isSlow({ samples }: Track, moved: number, options: PaceOptions): boolean {
+  const now = options.monotonic()
+  samples.push(now, moved)
+  while (samples.length > 4 && now - (samples[2] as number) >= WINDOW * 1000) samples.splice(0, 2)
+  const [since = now, before = moved] = samples
+  return now - since >= WINDOW * 1000 && moved - before < options.minimumRate * WINDOW
 }
 
 function awaitReply(transaction: Transaction, exchange: Exchange, options: PaceOptions): void {
@@ -59,9 +67,9 @@ function awaitReply(transaction: Transaction, exchange: Exchange, options: PaceO
   exchange.fail(new UpstreamFailure('timeout', 'NO_REPLY'))
 }
 
-function trackOf(transaction: Transaction, exchange: Exchange, tracks: WeakMap<Transaction, Track>): Track {
+function trackOf(transaction: Transaction, state: Exchange['state'], tracks: WeakMap<Transaction, Track>): Track {
   let track = tracks.get(transaction)
-  if (track === undefined || track.state !== exchange.state) tracks.set(transaction, (track = { state: exchange.state, samples: [] }))
+  if (track === undefined || track.state !== state) tracks.set(transaction, (track = { state, samples: [] }))
   return track
 }
 

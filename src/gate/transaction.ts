@@ -34,6 +34,8 @@ export class Transaction {
   sent = 0
   /** The reply is text/event-stream: silence from the upstream is no fault. */
   eventStream = false
+  /** Bytes of a body that is read before it is judged; undefined while none is. */
+  collected: number | undefined
   /** Monotonic milliseconds; 0 where it did not come to that. */
   forwardedAt = 0
   repliedAt = 0
