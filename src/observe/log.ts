@@ -1,5 +1,6 @@
 // The logger: JSON lines, written asynchronously so that no request waits for the sink. Only fields that the recorder
 // builds are ever logged; URLs go through redact.ts first.
+import { fstatSync } from 'node:fs'
 import { pino, type DestinationStream, type Logger } from 'pino'
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
@@ -18,16 +19,18 @@ export interface LogSink {
   flush(): void
 }
 
-// Below the size that a pipe takes in one piece (PIPE_BUF), so that lines of several processes do not mix.
-const BATCH = 4096
-const FULL_ENOUGH = 3500
+// A pipe takes up to PIPE_BUF bytes in one piece, so that lines of several processes do not mix; a file takes any size so.
+const PIPE_BATCH = 4096
+const FILE_BATCH = 32768
 // What may wait for a slow sink; beyond it lines are dropped and counted.
 const BACKLOG = 4 * 1024 * 1024
+const FULL_ENOUGH = 0.85
 const FLUSH_EVERY_MS = 250
 
 /** Makes the logger of a process. Lines have `level` by name, `time` in ISO 8601, `pid` and `msg`. */
 export function createLogger(options: LogOptions): LogSink {
-  const sink = pino.destination({ fd: options.fd, sync: false, minLength: FULL_ENOUGH, maxWrite: BATCH, maxLength: BACKLOG })
+  const batch = isFile(options.fd) ? FILE_BATCH : PIPE_BATCH
+  const sink = pino.destination({ fd: options.fd, sync: false, minLength: batch * FULL_ENOUGH, maxWrite: batch, maxLength: BACKLOG })
   sink.on('drop', () => options.onDropped(1))
   // A full disk or a closed pipe must not end the process: what could not be written is dropped, and counted.
   sink.on('error', () => options.onDropped(1))
@@ -47,6 +50,14 @@ function settings(level: LogLevel) {
     base: { pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
+  }
+}
+
+function isFile(fd: number): boolean {
+  try {
+    return fstatSync(fd).isFile()
+  } catch {
+    return false
   }
 }
 
