@@ -58,9 +58,10 @@ void t.test('a bad signature is not told from a withdrawn key, nor is the text t
   test.notMatch(JSON.stringify([refusal?.detail, refusal?.tells]), /ledgers/)
 })
 
+const time = (offset: number): string => new Date(NOW + offset).toISOString()
+const told = (text: string): object => ({ AuthenticationErrorDetail: text })
+
 void t.test('the times of a token', async (test) => {
-  const time = (offset: number): string => new Date(NOW + offset).toISOString()
-  const told = (text: string): object => ({ AuthenticationErrorDetail: text })
   const rows: readonly (readonly [what: string, st: string | undefined, se: string, Reason | undefined, tells?: object])[] = [
     ['no start', undefined, time(1), undefined],
     ['ends now', undefined, time(0), 'sas-expired', told('Signed expiry time [Tue, 24 Nov 2026 12:00:00 GMT] has to be after signed start time [Tue, 24 Nov 2026 12:00:00 GMT]')],
@@ -91,6 +92,8 @@ void t.test('a stored access policy may hold the times and permissions', async (
   test.equal(refusalOf(() => admit({ query: issued(blobParams({ ...empty, se: '2026-11-24', si: 'p' })) }))?.reason, 'sas-expired')
 })
 
+const from = (sip: string, clientAddress: string): unknown => admit({ query: issued(blobParams({ sip })), clientAddress })
+
 void t.test('the address of the client', async (test) => {
   const inside: readonly (readonly [sip: string, address: string])[] = [
     ['203.0.113.65', '203.0.113.65'], ['203.0.113.65', '::ffff:203.0.113.65'], ['203.0.113.65', '::FFFF:cb00:7141'],
@@ -101,10 +104,9 @@ void t.test('the address of the client', async (test) => {
     ['203.0.113.65', '2001:db8::1'], ['0.0.0.0-255.255.255.255', '2001:db8::1'], ['0.0.0.0-255.255.255.255', 'fe80::1%eth0'], ['0.0.0.0-255.255.255.255', ''],
   ]
   const unreadable = ['203.0.113.0/24', '203.0.113.65,203.0.113.66', '2001:db8::1', '203.0.113.70-203.0.113.60', '203.0.113', '203.0.113.065', ' 203.0.113.65', '203.0.113.65-', '1.2.3.4-1.2.3.5-1.2.3.6']
-  const judge = (sip: string, clientAddress: string): unknown => admit({ query: issued(blobParams({ sip })), clientAddress })
-  for (const [sip, address] of inside) test.match(judge(sip, address), { outcome: 'tightened' }, `${sip} holds ${address}`)
-  for (const [sip, address] of outside) test.match(refusalOf(() => judge(sip, address)), { reason: 'sas-source-ip', detail: { kind: 'service' } }, `${sip} does not hold ${address}`)
-  for (const sip of unreadable) test.match(refusalOf(() => judge(sip, '203.0.113.65')), { reason: 'sas-malformed', detail: { kind: 'service' }, tells: { QueryParameterName: 'sip' } }, sip)
+  for (const [sip, address] of inside) test.match(from(sip, address), { outcome: 'tightened' }, `${sip} holds ${address}`)
+  for (const [sip, address] of outside) test.match(refusalOf(() => from(sip, address)), { reason: 'sas-source-ip', detail: { kind: 'service' } }, `${sip} does not hold ${address}`)
+  for (const sip of unreadable) test.match(refusalOf(() => from(sip, '203.0.113.65')), { reason: 'sas-malformed', detail: { kind: 'service' }, tells: { QueryParameterName: 'sip' } }, sip)
 })
 
 void t.test('what goes upstream says of addresses what the policy wants', async (test) => {
@@ -127,7 +129,7 @@ void t.test('what goes upstream says of addresses what the policy wants', async 
 
 void t.test('a newer version is tried with the newest layout', async (test) => {
   test.match(admit({ query: issued(blobParams({ sv: '2031-01-01' })) }), { outcome: 'tightened' })
-  test.equal(refusalOf(() => admit({ query: `${SERVICE}`.replace('2025-05-05', '2031-01-01') }))?.reason, 'sas-signature')
+  test.equal(refusalOf(() => admit({ query: SERVICE.replace('2025-05-05', '2031-01-01') }))?.reason, 'sas-signature')
   test.equal(refusalOf(() => admit({ query: SERVICE.replace('2025-05-05', '2031-01-01') }, { withoutKey: 'pass' }))?.reason, 'sas-signature', 'the keyless policy is for a missing key')
 })
 

@@ -39,9 +39,8 @@ export function secondText({ service, account, path, params, headers = {} }: Iss
     lines.push(of('sr'), of('sr') === 'bs' ? of('snapshot') : of('sr') === 'bv' ? of('versionid') : '')
     if (sv >= '2020-12-06') lines.push(of('ses'))
     if (delegated && sv >= '2026-04-06') {
-      const names = (list: string): string[] => list.split(',').filter((name) => name !== '')
-      lines.push(names(of('srh')).map((name) => `${name}:${headers[name] ?? ''}\n`).join(''))
-      lines.push(names(of('srq')).map((name) => `\n${name}:${of(name)}`).join(''))
+      lines.push(namesIn(of('srh')).map((name) => `${name}:${headers[name] ?? ''}\n`).join(''))
+      lines.push(namesIn(of('srq')).map((name) => `\n${name}:${of(name)}`).join(''))
     }
   }
   if (blob || service === 'file') lines.push(...rsc)
@@ -57,6 +56,10 @@ function secondResource(service: Service, account: string, path: string, of: (na
   if (of('sr') === 'c') return `/blob/${account}/${segments[0] ?? ''}`
   if (of('sr') === 'd') return `/blob/${account}/${segments.slice(0, 1 + Number(of('sdd'))).join('/')}`
   return segments.length === 1 ? `/blob/${account}/$root/${segments[0] ?? ''}` : `/blob/${account}/${segments.join('/')}`
+}
+
+function namesIn(list: string): string[] {
+  return list.split(',').filter((name) => name !== '')
 }
 
 export function secondSign(text: string, key: Buffer): string {

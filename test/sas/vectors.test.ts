@@ -44,9 +44,10 @@ function heldBy(vector: Vector, query: string): { pairs: string[]; text: string;
 
 /** The string to sign in the first reading, in the vector's place. */
 function textFor(vector: Vector, query: string): string {
-  const { service, decodedPath, header } = factsOfVector(vector)
+  const facts = factsOfVector(vector)
+  const { service, decodedPath } = facts
   const token = readSas(readQuery(query), service)
   const [reading = { resource: '', snapshot: '' }] = readingsOf(token, decodedPath, service, vector.account)
-  return textOf(token, reading, { account: vector.account, header })
+  return textOf(token, reading, { account: vector.account, header: (name) => facts.header(name) })
 }
 
