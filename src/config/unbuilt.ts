@@ -12,11 +12,8 @@ interface Unbuilt {
 /** One row a feature: with the feature its row goes. */
 export const UNBUILT: readonly Unbuilt[] = [
   { path: 'workers', built: [1] },
-  { path: 'listen.proxyProtocol' },
   { path: 'tls.clients.verify', built: ['none'] },
   { path: 'tls.ticketKeys' },
-  { path: 'storage.sas.withoutKey', built: ['refuse'] },
-  { path: 'storage.sas.sip', built: ['remove', 'keep'] },
   { path: 'storage.copySources', built: ['known'] },
   { path: 'storage.accounts[].userDelegationKeys' },
   { path: 'storage.accounts[].cse' },

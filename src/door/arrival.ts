@@ -15,9 +15,11 @@ export interface Offer {
 /** An accepted connection. */
 export interface Arrival {
   readonly listener: 'tls' | 'plain'
-  /** The client's address: the TCP peer's, an IPv4-mapped one as IPv4. */
-  readonly address: string
-  readonly port: number
+  /** The client's address: the TCP peer's, or what a listed balancer says; an IPv4-mapped one as IPv4. */
+  address: string
+  port: number
+  /** The TCP peer, where it is a listed balancer. */
+  balancer: string | null
   /** Monotonic milliseconds. */
   readonly acceptedAt: number
   /** Undefined until the hello is whole. */
@@ -36,11 +38,11 @@ interface Wrapping { readonly _parent?: Socket | null }
 
 /** Notes who came; called once for each connection, at accept. `now` in monotonic milliseconds. */
 export function recordArrival(socket: Socket, listener: Arrival['listener'], now: number): Arrival {
-  const address = socket.remoteAddress ?? ''
   const arrival: Arrival = {
     listener,
-    address: address.startsWith('::ffff:') ? address.slice(7) : address,
+    address: plainAddress(socket.remoteAddress ?? ''),
     port: socket.remotePort ?? 0,
+    balancer: null,
     acceptedAt: now,
     offer: undefined,
     tlsVersion: '',
@@ -49,6 +51,19 @@ export function recordArrival(socket: Socket, listener: Arrival['listener'], now
   }
   ;(socket as Carrier)[ARRIVAL] = arrival
   return arrival
+}
+
+/** An IPv4-mapped IPv6 address as the IPv4 address that it is. */
+export function plainAddress(address: string): string {
+  return /^::ffff:\d/i.test(address) ? address.slice(7) : address
+}
+
+/** A listed balancer has said who came. */
+export function amendArrival(arrival: Arrival, client: { address: string; port: number } | undefined): void {
+  arrival.balancer = arrival.address
+  if (client === undefined) return
+  arrival.address = plainAddress(client.address)
+  arrival.port = client.port
 }
 
 /** The arrival of a raw connection, or of the TLS socket over it; undefined for a socket that no door let in. */

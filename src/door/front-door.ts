@@ -1,11 +1,12 @@
 // The front door: looks at the first bytes of every connection, reads the ClientHello that stands there in clear, and
 // hands the connection to TLS or refuses it (contract section 5; data-path.md 0.5 says why it looks at every one).
-import { createServer, type Server, type Socket } from 'node:net'
+import { createServer, isIPv6, type BlockList, type Server, type Socket } from 'node:net'
 import type { Server as TlsServer } from 'node:tls'
-import { Refusal, type Detail } from '../refusal.ts'
+import { Refusal, type Detail, type Reason } from '../refusal.ts'
 import type { Recorder } from '../observe/recorder.ts'
-import { recordArrival, type Arrival, type Offer } from './arrival.ts'
+import { amendArrival, recordArrival, type Arrival, type Offer } from './arrival.ts'
 import { classify, type FirstBytes } from './first-bytes.ts'
+import { parseProxyHeader } from './proxy-header.ts'
 import { plainHead, readPlainHead, refusePlaintext, type PlaintextOptions } from './plaintext.ts'
 
 export interface DoorOptions {
@@ -15,6 +16,8 @@ export interface DoorOptions {
   /** Connections open through all doors of the process. */
   readonly census: { open: number }
   readonly plaintext: PlaintextOptions
+  /** A PROXY header is required from these addresses and refused from all others; undefined where none is expected. */
+  readonly balancers: BlockList | undefined
   /** Reads a hello: `more` when it is not whole, `malformed` when TLS has to say what is wrong. */
   readonly readHello: (bytes: Buffer) => Offer | 'more' | 'malformed'
   /** The metric label of what a hello offers at most. */
@@ -97,8 +100,10 @@ class Door implements FrontDoor {
         return
       }
       const bytes = this.#joined(socket, chunk)
-      if (this.#judge(socket, arrival, bytes)) return
-      this.#partial.set(socket, bytes)
+      const left = this.#awaitsProxy(arrival) ? this.#introduce(socket, arrival, bytes) : bytes
+      if (left === undefined) return
+      if (left.length > 0 && !this.#awaitsProxy(arrival) && this.#judge(socket, arrival, left)) return
+      this.#partial.set(socket, left)
       socket.once('readable', onReadable)
     }
     socket.once('readable', onReadable)
@@ -112,6 +117,23 @@ class Door implements FrontDoor {
     return Buffer.concat([before, chunk])
   }
 
+  #awaitsProxy(arrival: Arrival): boolean {
+    const { balancers } = this.#options
+    return balancers !== undefined && arrival.balancer === null && balancers.check(arrival.address, isIPv6(arrival.address) ? 'ipv6' : 'ipv4')
+  }
+
+  /** Reads the header that a listed balancer owes. Gives the bytes that are left to judge; undefined when it is refused. */
+  #introduce(socket: Socket, arrival: Arrival, bytes: Buffer): Buffer | undefined {
+    const header = parseProxyHeader(bytes)
+    if (header === 'more') return bytes
+    if (typeof header === 'string') {
+      this.#refuse(socket, arrival, new Refusal(header === 'absent' ? 'proxy-header-missing' : 'proxy-header-invalid'))
+      return undefined
+    }
+    amendArrival(arrival, header.client)
+    return bytes.subarray(header.length)
+  }
+
   /** Whether the bytes were enough for a verdict. */
   #judge(socket: Socket, arrival: Arrival, bytes: Buffer): boolean {
     const spoken = classify(bytes)
@@ -119,8 +141,14 @@ class Door implements FrontDoor {
     if (spoken === 'tls' && this.#toTls !== undefined) return this.#greet(socket, arrival, bytes)
     if (spoken === 'http') return this.#answerPlain(socket, arrival, bytes)
     this.#recorder.plaintextSeen(spoken === 'tls' ? 'other' : spoken)
-    this.#refuse(socket, arrival, new Refusal('plaintext-other', { protocol: spoken }))
+    this.#refuse(socket, arrival, new Refusal(this.#otherThanTls(spoken, arrival), { protocol: spoken }))
     return true
+  }
+
+  /** A PROXY header where none is configured is just another protocol (contract section 8). */
+  #otherThanTls(spoken: FirstBytes, arrival: Arrival): Reason {
+    if (spoken !== 'proxy-header' || this.#options.balancers === undefined) return 'plaintext-other'
+    return arrival.balancer === null ? 'proxy-header-untrusted' : 'proxy-header-invalid'
   }
 
   #greet(socket: Socket, arrival: Arrival, bytes: Buffer): boolean {
@@ -177,6 +205,7 @@ class Door implements FrontDoor {
 
   #late(socket: Socket, arrival: Arrival): void {
     const bytes = this.#partial.get(socket) ?? Buffer.alloc(0)
+    if (bytes.length > 0 && this.#awaitsProxy(arrival)) return this.#refuse(socket, arrival, new Refusal('proxy-header-invalid', { why: 'slow' }))
     const spoken: FirstBytes = bytes.length === 0 ? 'more' : classify(bytes)
     if (spoken === 'http') return this.#sayHttps(socket, arrival, plainHead(bytes.toString('latin1')))
     if (bytes.length === 0 && !arrival.handshaking) this.#recorder.plaintextSeen('silence')

@@ -1,5 +1,5 @@
 // The only place where the parts meet: from a loaded configuration to everything that carries traffic. Binds nothing.
-import type { Server as PlainServer } from 'node:net'
+import { BlockList, isIPv6, type Server as PlainServer } from 'node:net'
 import type { Server as TlsServer } from 'node:https'
 import { requestIds } from '../azure/request-id.ts'
 import type { Loaded } from '../config/load.ts'
@@ -114,6 +114,7 @@ function doorOptions({ config }: Loaded, sites: SiteTable, by: { requestId: () =
     handshakeTimeout: config.tls.handshakeTimeout,
     maxConnections: config.limits.connections,
     census: { open: 0 },
+    balancers: config.listen.proxyProtocol === undefined ? undefined : networks(config.listen.proxyProtocol.from),
     plaintext: {
       storageName: (host) => {
         const service = serviceOf(host, undefined, sites)
@@ -127,6 +128,17 @@ function doorOptions({ config }: Loaded, sites: SiteTable, by: { requestId: () =
     offeredVersion,
     monotonic: by.monotonic,
   }
+}
+
+/** Addresses and networks in CIDR notation as a list to check against. */
+function networks(list: readonly string[]): BlockList {
+  const blocks = new BlockList()
+  for (const entry of list) {
+    const [address = '', bits] = entry.split('/')
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
+    blocks.addSubnet(address, bits === undefined ? (family === 'ipv6' ? 128 : 32) : Number(bits), family)
+  }
+  return blocks
 }
 
 /** Everything a handshake can end as, at zero from the start (contract section 9). */
