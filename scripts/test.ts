@@ -77,7 +77,9 @@ interface Ended {
 
 /** Runs a program of node_modules/.bin, which run.cjs put into PATH. Gives its exit code and all that it wrote. */
 async function run(command: string, args: readonly string[]): Promise<Ended> {
-  const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '1' } })
+  // oxlint colours what it says wherever CI is set, whatever NO_COLOR says.
+  const env = { ...process.env, NO_COLOR: '1', CI: undefined }
+  const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env })
   const chunks: Buffer[] = []
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk))
   const code = await ended(child)
