@@ -16,7 +16,7 @@ export interface LogOptions {
 export interface LogSink {
   readonly log: Logger
   /** Writes out what is buffered; for the end of the process. */
-  flush(): void
+  readonly flush: () => void
 }
 
 // A pipe takes up to PIPE_BUF bytes in one piece, so that lines of several processes do not mix; a file takes any size so.

@@ -230,11 +230,8 @@ await test('the environment', async t => {
 
 const NOT_YET: Record<string, unknown[]> = {
   'workers': [2, 'auto'],
-  'listen.proxyProtocol': [{ from: ['10.0.0.0/24'] }],
   'tls.clients.verify': ['optional', 'required'],
   'tls.ticketKeys': ['secrets/ticket-keys'],
-  'storage.sas.withoutKey': ['pass', 'pass-if-https'],
-  'storage.sas.sip': ['egress'],
   'storage.copySources': ['any-https'],
   'storage.accounts[].userDelegationKeys': [['udk.json']],
   'storage.accounts[].cse': [{ kek: 'x' }, null],
