@@ -9,6 +9,8 @@ import { ACCOUNT_KEY_ALLOWED, parseAccountKey } from './account-key.ts'
 import { readAll, readBounded } from './disk.ts'
 import type { FileRead } from './disk.ts'
 import type { Fault } from './fault.ts'
+import { KEY_FILE_ALLOWED, keyInFile } from '../sas/delegation-key.ts'
+import type { UserDelegationKey } from '../sas/signing-keys.ts'
 import { parseConfig } from './parse.ts'
 import type { NamedFile } from './read.ts'
 import type { Config } from './schema.ts'
@@ -25,6 +27,8 @@ export interface Loaded {
   readonly clientCredentials: ReadonlyMap<string, Credential>
   /** By the account's name, newest first; an account without keys has an empty list. */
   readonly accountKeys: ReadonlyMap<string, readonly KeyObject[]>
+  /** By the account's name. */
+  readonly delegationKeys: ReadonlyMap<string, readonly UserDelegationKey[]>
   /** By the absolute path that `Upstream.ca` names. */
   readonly trust: ReadonlyMap<string, TrustBundle>
   readonly warnings: readonly Fault[]
@@ -77,19 +81,22 @@ interface Held {
 interface Contents {
   readonly credentials: Map<string, Credential>
   readonly keys: Map<string, KeyObject>
+  readonly delegationKeys: Map<string, UserDelegationKey>
   readonly trust: Map<string, TrustBundle>
   readonly faults: Fault[]
   readonly warnings: Fault[]
 }
 
+const SECRET: ReadonlySet<NamedFile['use']> = new Set(['key', 'account-key', 'delegation-key'])
+
 function readContents(named: readonly NamedFile[], read: ReadonlyMap<string, FileRead | string>, now: number): Contents {
-  const contents: Contents = { credentials: new Map(), keys: new Map(), trust: new Map(), faults: [], warnings: [] }
+  const contents: Contents = { credentials: new Map(), keys: new Map(), delegationKeys: new Map(), trust: new Map(), faults: [], warnings: [] }
   const held = new Map<string, Held>()
   for (const { path, file, use } of named) {
     const found = read.get(file) ?? 'nothing'
     if (typeof found === 'string') contents.faults.push({ path, found: `${file}: ${found}`, allowed: 'a file that can be read' })
     else held.set(path, { file, bytes: found.bytes })
-    if (typeof found !== 'string' && found.exposed && (use === 'key' || use === 'account-key')) {
+    if (typeof found !== 'string' && found.exposed && SECRET.has(use)) {
       contents.warnings.push({ path, found: `${file}: others can read or write it`, allowed: 'a secret that only its owner and group can read' })
     }
   }
@@ -98,6 +105,7 @@ function readContents(named: readonly NamedFile[], read: ReadonlyMap<string, Fil
     if (one === undefined) continue
     if (use === 'trust') takeTrust(path, one, contents)
     if (use === 'account-key') takeAccountKey(path, one, contents)
+    if (use === 'delegation-key') takeDelegationKey(path, one, contents)
     const key = held.get(path.replace(/cert$/, 'key'))
     if (use === 'certificate' && key !== undefined) takeCredential(path.replace(/\.cert$/, ''), { cert: one, key }, contents, now)
   }
@@ -108,6 +116,12 @@ function takeAccountKey(path: string, { file, bytes }: Held, { keys, faults }: C
   const key = parseAccountKey(bytes)
   if (typeof key === 'string') faults.push({ path, found: `${file}: ${key}`, allowed: ACCOUNT_KEY_ALLOWED })
   else keys.set(path, key)
+}
+
+function takeDelegationKey(path: string, { file, bytes }: Held, { delegationKeys, faults }: Contents): void {
+  const key = keyInFile(bytes)
+  if (typeof key === 'string') faults.push({ path, found: `${file}: ${key}`, allowed: KEY_FILE_ALLOWED })
+  else delegationKeys.set(path, key)
 }
 
 function takeTrust(path: string, { file, bytes }: Held, { trust, faults }: Contents): void {
@@ -138,13 +152,17 @@ function settle<T>(parse: () => T): T | CredentialFault {
 
 const present = <T>(items: readonly (T | undefined)[]): T[] => items.filter(item => item !== undefined)
 
-function arrange(config: Config, { credentials, keys, trust }: Contents): Pick<Loaded, 'credentials' | 'clientCredentials' | 'accountKeys' | 'trust'> {
+type Arranged = Pick<Loaded, 'credentials' | 'clientCredentials' | 'accountKeys' | 'delegationKeys' | 'trust'>
+
+function arrange(config: Config, { credentials, keys, delegationKeys, trust }: Contents): Arranged {
   return {
     credentials: present(config.tls.certificates.map((_, i) => credentials.get(`tls.certificates[${i}]`))),
     clientCredentials: new Map(config.apis.flatMap((api, i) =>
       present([credentials.get(`apis[${i}].clientCertificate`)]).map(credential => [api.name, credential] as const))),
     accountKeys: new Map((config.storage?.accounts ?? []).map((account, i) =>
       [account.name, present(account.keys.map((_, k) => keys.get(`storage.accounts[${i}].keys[${k}]`)))] as const)),
+    delegationKeys: new Map((config.storage?.accounts ?? []).map((account, i) =>
+      [account.name, present((account.userDelegationKeys ?? []).map((_, k) => delegationKeys.get(`storage.accounts[${i}].userDelegationKeys[${k}]`)))] as const)),
     trust,
   }
 }

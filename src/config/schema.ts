@@ -8,7 +8,7 @@ import type { Bounds, KindName } from './kinds.ts'
 import type { Connect, EndpointUrl } from './url.ts'
 
 /** What is done with a file that the configuration names. `later`: its feature is not built yet, so nobody reads it. */
-export type FileUse = 'certificate' | 'key' | 'account-key' | 'trust' | 'later'
+export type FileUse = 'certificate' | 'key' | 'account-key' | 'delegation-key' | 'trust' | 'later'
 
 /** A node of the schema as the reader and the reference see it. */
 export interface Node extends Bounds {
@@ -114,7 +114,7 @@ const TLS = section('What clients meet.', {
 const ACCOUNT = section('A storage account.', {
   name: leaf<string>('account', 'The account\'s name.'),
   keys: list(file('account-key', 'A key of the account, base64, one line.'), 'Files with the account\'s keys, newest first.', { default: [] }),
-  userDelegationKeys: optional(list(file('later', 'JSON with the SDKs\' field names.'), 'Files with user delegation keys.')),
+  userDelegationKeys: optional(list(file('delegation-key', 'JSON with the SDKs\' field names.'), 'Files with user delegation keys.')),
   blob: endpoint('blob'),
   dfs: endpoint('dfs'),
   file: endpoint('file'),

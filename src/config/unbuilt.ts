@@ -15,7 +15,6 @@ export const UNBUILT: readonly Unbuilt[] = [
   { path: 'tls.clients.verify', built: ['none'] },
   { path: 'tls.ticketKeys' },
   { path: 'storage.copySources', built: ['known'] },
-  { path: 'storage.accounts[].userDelegationKeys' },
   { path: 'storage.accounts[].cse' },
   { path: 'smb' },
   { path: 'offices' },

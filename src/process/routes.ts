@@ -70,7 +70,7 @@ class Builder implements Routing {
     const keys = this.#loaded.accountKeys.get(account.name) ?? []
     return Object.freeze({
       account: account.name,
-      keys: { account: keys.slice(0, SLOTS.length).map((key, i) => ({ slot: SLOTS[i] ?? 'key2', key })), delegation: new DelegationKeys() },
+      keys: { account: keys.slice(0, SLOTS.length).map((key, i) => ({ slot: SLOTS[i] ?? 'key2', key })), delegation: new DelegationKeys(this.#loaded.delegationKeys.get(account.name)) },
       withoutKey: sas.withoutKey,
       sip: sas.sip,
       ...(sas.egress === undefined ? {} : { egress: sas.egress }),

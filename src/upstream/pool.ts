@@ -1,7 +1,7 @@
 // The connections to one upstream: verified TLS always, kept while idle, bounded in number. One request leads to at most
 // one attempt to connect.
-import { connect as connectTcp, type Socket } from 'node:net'
-import { connect as connectTls, type SecureContext } from 'node:tls'
+import { connect as connectTcp, isIP, type Socket } from 'node:net'
+import { checkServerIdentity, connect as connectTls, type PeerCertificate, type SecureContext } from 'node:tls'
 import type { UpstreamNumbers } from '../observe/recorder.ts'
 import { UpstreamConnection, type ConnectionOwner } from './connection.ts'
 import { Exchange, type ReplyHandler, type UpstreamRequest } from './exchange.ts'
@@ -154,7 +154,15 @@ export class UpstreamPool implements ConnectionOwner {
     const where = { host, port, noDelay: true, keepAlive: true, highWaterMark: HIGH_WATER_MARK }
     if (secureContext === undefined) return connectTcp(where)
     const session = this.#session === undefined ? {} : { session: this.#session }
-    const how = { servername: serverName, secureContext, rejectUnauthorized: true, ALPNProtocols: ['http/1.1'], ...session }
+    const how = {
+      // An address is not a name that SNI could carry; the certificate must bear it all the same.
+      servername: isIP(serverName) === 0 ? serverName : '',
+      checkServerIdentity: (_: string, certificate: PeerCertificate) => checkServerIdentity(serverName, certificate),
+      secureContext,
+      rejectUnauthorized: true,
+      ALPNProtocols: ['http/1.1'],
+      ...session,
+    }
     const socket = connectTls({ ...where, ...how })
     socket.setNoDelay(true)
     socket.setKeepAlive(true, 60_000)

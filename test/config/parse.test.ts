@@ -233,7 +233,6 @@ const NOT_YET: Record<string, unknown[]> = {
   'tls.clients.verify': ['optional', 'required'],
   'tls.ticketKeys': ['secrets/ticket-keys'],
   'storage.copySources': ['any-https'],
-  'storage.accounts[].userDelegationKeys': [['udk.json']],
   'storage.accounts[].cse': [{ kek: 'x' }, null],
   'smb': [{ guards: [] }],
   'offices': [[]],
