@@ -15,7 +15,7 @@ export function classify(bytes: Buffer): FirstBytes {
   const first = bytes[0] ?? 0
   if (first === 0x16) return 'tls'
   if (first === 0x80 || first === 0x81) return sslv2Hello(bytes)
-  if (first >= 0x41 && first <= 0x5a) return upperCase(bytes)
+  if (isLetter(first)) return word(bytes)
   if (first === 0x0d) return prefix(bytes, PROXY_V2, 'proxy-header')
   if (first === 0x00) return smb(bytes)
   if (first === 0x03) return bytes.length < 2 ? 'more' : bytes[1] === 0 ? 'rdp' : 'other'
@@ -27,7 +27,8 @@ function sslv2Hello(bytes: Buffer): FirstBytes {
   return bytes.length < 3 ? 'more' : bytes[2] === 1 ? 'tls' : 'other'
 }
 
-function upperCase(bytes: Buffer): FirstBytes {
+/** Methods are case-sensitive tokens (RFC 9110 section 9.1): one in small letters is HTTP all the same. */
+function word(bytes: Buffer): FirstBytes {
   for (const [known, name] of [[PROXY_V1, 'proxy-header'], [SSH, 'ssh']] as const) {
     const verdict = prefix(bytes, known, name)
     if (verdict === name) return name
@@ -36,9 +37,13 @@ function upperCase(bytes: Buffer): FirstBytes {
   for (let i = 1; i < bytes.length && i < METHOD_LIMIT; i++) {
     const byte = bytes[i] as number
     if (byte === 0x20) return 'http'
-    if ((byte < 0x41 || byte > 0x5a) && byte !== 0x2d) return 'other'
+    if (!isLetter(byte) && byte !== 0x2d) return 'other'
   }
   return bytes.length < METHOD_LIMIT ? 'more' : 'other'
+}
+
+function isLetter(byte: number): boolean {
+  return (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a)
 }
 
 /** `name` if the bytes begin with `known`, `more` if they are a part of it, else `other`. */
