@@ -53,9 +53,13 @@ export function recordArrival(socket: Socket, listener: Arrival['listener'], now
   return arrival
 }
 
-/** An IPv4-mapped IPv6 address as the IPv4 address that it is. */
+const MAPPED = /^::ffff:(?:(\d{1,3}(?:\.\d{1,3}){3})|([0-9a-f]{1,4}):([0-9a-f]{1,4}))$/i
+
+/** An IPv4-mapped IPv6 address as the IPv4 address that it is; the system writes it with dots, PROXY version 2 leads to digits. */
 export function plainAddress(address: string): string {
-  return /^::ffff:\d/i.test(address) ? address.slice(7) : address
+  const [mapped, dotted, high = '', low = ''] = MAPPED.exec(address) ?? []
+  if (mapped === undefined) return address
+  return dotted ?? [high, low].map((part) => Number.parseInt(part, 16)).map((bits) => `${bits >> 8}.${bits & 0xff}`).join('.')
 }
 
 /** A listed balancer has said who came. */
