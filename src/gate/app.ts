@@ -12,7 +12,8 @@ import { admit, findSite, serviceOf, type Snapshot, type StoragePermit } from '.
 import { givePassage, registerApiProxy } from './api-proxy.ts'
 import { readBatch } from './batch.ts'
 import { deliverRefusal } from './deliver.ts'
-import { forward, type ForwardContext } from './forward.ts'
+import { forward, type Dispatch, type ForwardContext } from './forward.ts'
+import { KeyListener, asksForKey } from './learning.ts'
 import { fieldValue, readRequestFields, type RequestFields } from './headers.ts'
 import { refuseRaw } from './raw-reply.ts'
 import { Transaction, type TransactionContext } from './transaction.ts'
@@ -148,14 +149,22 @@ class Handlers {
     const permit = admit(facts, host, site, snapshot)
     if (permit.route.kind === 'api') return this.#passApi(transaction, request, permit as never)
     if (permit.sas !== undefined) this.#noteSas(transaction, permit.route.account, permit.sas)
-    if (isBatch(permit.route.service, facts.method, permit.target)) this.#passBatch(transaction, fields, permit as StoragePermit)
-    else forward(transaction, fields, permit.route.origin, permit.upstreamTarget, this.forwarding)
+    this.#passStorage(transaction, fields, permit as StoragePermit)
     return true
   }
 
-  #passBatch(transaction: Transaction, fields: RequestFields, { route, upstreamTarget }: StoragePermit): void {
-    readBatch(transaction, fields).then(
-      (body) => forward(transaction, fields, route.origin, upstreamTarget, this.forwarding, body),
+  #passStorage(transaction: Transaction, fields: RequestFields, permit: StoragePermit): void {
+    const { route, target, upstreamTarget } = permit
+    const method = transaction.request.method ?? ''
+    const dispatch: Dispatch = { route, fields, target: upstreamTarget }
+    if (isBatch(route.service, method, target)) this.#passBatch(transaction, dispatch)
+    else if (asksForKey(method, permit)) forward(transaction, { ...dispatch, listener: new KeyListener(route, this.#options.wallClock) }, this.forwarding)
+    else forward(transaction, dispatch, this.forwarding)
+  }
+
+  #passBatch(transaction: Transaction, dispatch: Dispatch): void {
+    readBatch(transaction, dispatch.fields).then(
+      (body) => forward(transaction, { ...dispatch, body, batch: dispatch.route.service === 'table' }, this.forwarding),
       (error: unknown) => this.broken(transaction.request, error),
     )
   }

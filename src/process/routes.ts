@@ -53,7 +53,7 @@ class Builder implements Routing {
     const sas = this.#sasPolicy(storage, account)
     for (const service of SERVICE_NAMES) {
       const upstream = account[service]
-      if (upstream !== undefined) this.#endpoint(storage.domain, account.name, service, upstream, sas)
+      if (upstream !== undefined) this.#endpoint(storage, account.name, service, upstream, sas)
     }
   }
 
@@ -78,11 +78,11 @@ class Builder implements Routing {
     })
   }
 
-  #endpoint(domain: string, account: string, service: ServiceName, upstream: Upstream, sas: SasPolicy): void {
+  #endpoint({ domain, sas: { learnDelegationKeys } }: StorageConfig, account: string, service: ServiceName, upstream: Upstream, sas: SasPolicy): void {
     const numbers = this.#recorder.routeNumbers(account, service)
     const name = `${account}.${service}`
     const site = (host: string, url: Upstream['url']): void => {
-      const route: StorageRoute = { kind: 'storage', account, service, sas, numbers, origin: this.#origin(name, upstream, url, undefined) }
+      const route: StorageRoute = { kind: 'storage', account, service, sas, learns: learnDelegationKeys, numbers, origin: this.#origin(name, upstream, url, undefined) }
       this.sites.set(host, Object.freeze(route))
       for (const known of [host, url.hostname]) this.copyHosts.add(known)
     }

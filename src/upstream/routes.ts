@@ -22,6 +22,8 @@ export interface StorageRoute {
   readonly service: ServiceName
   /** How shared access signatures for the account are judged. */
   readonly sas: SasPolicy
+  /** User delegation keys that pass are remembered. */
+  readonly learns: boolean
   readonly origin: Origin
   readonly numbers: RouteNumbers
 }
