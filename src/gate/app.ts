@@ -11,7 +11,7 @@ import { isBatch } from '../azure/batch.ts'
 import { admit, findSite, serviceOf, type Snapshot, type StoragePermit } from './admit.ts'
 import { givePassage, registerApiProxy } from './api-proxy.ts'
 import { readBatch } from './batch.ts'
-import { deliverRefusal } from './deliver.ts'
+import { deliverRefusal, isEnding } from './deliver.ts'
 import { forward, type Dispatch, type ForwardContext } from './forward.ts'
 import { KeyListener, asksForKey } from './learning.ts'
 import { fieldValue, readRequestFields, type RequestFields } from './headers.ts'
@@ -106,6 +106,8 @@ class Handlers {
     // Counted by admission instead: Node would leave out fields beyond its limit without a word.
     server.maxHeadersCount = 0
     const take = (awaitsContinue: boolean) => (request: IncomingMessage, reply: ServerResponse) => {
+      // The parser goes on with what follows a refusal that closes; where that begins is not ours to guess (security.md 3.11).
+      if (isEnding(request.socket)) return void request.resume()
       ;(request as Carrying)[TRANSACTION] = new Transaction(request, reply, awaitsContinue, this.#options.context)
       handler(request, reply)
     }

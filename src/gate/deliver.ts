@@ -68,6 +68,11 @@ export function lingerAtEnd(socket: Socket): void {
   socket.destroySoon = lingering
 }
 
+/** Whether the end of a connection was settled so: what still comes on it is not to be carried. */
+export function isEnding(socket: Socket): boolean {
+  return socket.destroySoon === lingering
+}
+
 function lingering(this: Socket): void {
   if (this.destroyed) return
   this.end()
