@@ -22,6 +22,8 @@ const CLIENT_HELLO = 1
 const RECORD_LIMIT = 16384 + 2048
 /** A hello larger than this is nobody's: the largest seen in the field stay below 20 kB. */
 const HELLO_LIMIT = 65536
+/** Records that a hello may come in: enough for one byte in each, and few enough to be looked at with every packet. */
+const RECORDS_LIMIT = 4096
 
 const EXTENSION = { serverName: 0, supportedGroups: 10, supportedVersions: 43, keyShare: 51 } as const
 
@@ -37,26 +39,34 @@ export function readClientHello(bytes: Buffer): HelloState {
   }
 }
 
-/** The body of the first handshake message, put together from its records. */
+/** The body of the first handshake message, put together from its records; joined twice at most, however many they are. */
 function handshakeMessage(bytes: Buffer): Buffer | 'more' | 'malformed' {
   const pieces: Buffer[] = []
   let have = 0
-  for (let at = 0; ; ) {
+  let need: number | undefined
+  for (let at = 0; pieces.length < RECORDS_LIMIT; ) {
     if (bytes.length - at < RECORD_HEADER) return 'more'
     const length = bytes.readUInt16BE(at + 3)
     if (bytes[at] !== HANDSHAKE || bytes[at + 1] !== 3 || length === 0 || length > RECORD_LIMIT) return 'malformed'
     const piece = bytes.subarray(at + RECORD_HEADER, at + RECORD_HEADER + length)
     pieces.push(piece)
     have += piece.length
-    const joined = pieces.length === 1 ? piece : have >= 4 ? Buffer.concat(pieces) : undefined
-    if (joined !== undefined && joined.length >= 4) {
-      const need = joined.readUIntBE(1, 3)
-      if (joined[0] !== CLIENT_HELLO || need > HELLO_LIMIT) return 'malformed'
-      if (joined.length >= need + 4) return joined.subarray(4, need + 4)
+    if (need === undefined && have >= 4) {
+      const start = joined(pieces)
+      if (start[0] !== CLIENT_HELLO) return 'malformed'
+      need = start.readUIntBE(1, 3) + 4
+      if (need > HELLO_LIMIT) return 'malformed'
     }
+    if (need !== undefined && have >= need) return joined(pieces).subarray(4, need)
     if (piece.length < length) return 'more'
     at += RECORD_HEADER + length
   }
+  return 'malformed'
+}
+
+function joined(pieces: readonly Buffer[]): Buffer {
+  const [only] = pieces
+  return pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces)
 }
 
 /** A cursor over bytes; reading past the end throws a RangeError. */
