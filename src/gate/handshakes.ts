@@ -15,7 +15,9 @@ export function watchHandshakes(server: TlsServer, door: FrontDoor, recorder: Re
   server.prependListener('secureConnection', (socket: TLSSocket) => {
     const arrival = arrivalOf(socket)
     door.settled(arrival)
-    if (arrival !== undefined) completed(socket, arrival, recorder, monotonic())
+    if (arrival === undefined) return
+    if (arrival.offer === undefined) unread(socket, arrival, recorder)
+    else completed(socket, arrival, arrival.offer, recorder, monotonic())
   })
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
     const arrival = arrivalOf(socket)
@@ -26,13 +28,23 @@ export function watchHandshakes(server: TlsServer, door: FrontDoor, recorder: Re
   })
 }
 
-function completed(socket: TLSSocket, arrival: Arrival, recorder: Recorder, now: number): void {
+/**
+ * OpenSSL takes some hellos that client-hello.ts does not read (an empty record, over 64 KiB, a broken key share in TLS
+ * 1.2). No client sends them, and the server name in them would go unchecked against Host (security.md N2).
+ */
+function unread(socket: TLSSocket, arrival: Arrival, recorder: Recorder): void {
+  arrival.refused = true
+  recorder.refused(new Refusal('tls-malformed', { code: 'HELLO_UNREAD' }), { listener: 'tls', client: arrival.address, ...offered(undefined) })
+  socket.destroy()
+}
+
+function completed(socket: TLSSocket, arrival: Arrival, offer: Offer, recorder: Recorder, now: number): void {
   const version = socket.getProtocol() ?? ''
   arrival.tlsVersion = version
   recorder.handshakeCompleted({
     version,
     suite: suiteName(socket.getCipher().name),
-    group: arrival.offer === undefined ? 'other' : groupFor(arrival.offer, version),
+    group: groupFor(offer, version),
     resumed: socket.isSessionReused(),
     clientCertificate: socket.authorized,
     seconds: (now - arrival.acceptedAt) / 1000,
