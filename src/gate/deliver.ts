@@ -55,10 +55,9 @@ export function dropRest(request: IncomingMessage): void {
 export function restIsShort(transaction: Transaction): boolean {
   const { request, fields } = transaction
   if (request.complete) return true
-  if (fields === undefined || fields.chunked) return false
-  const { contentLength = 0 } = fields
-  if (contentLength === 0) return true
-  return !transaction.awaitsContinue && contentLength - (transaction.exchange?.received ?? 0) <= REST_LIMIT
+  if (transaction.awaitsContinue || fields === undefined || fields.chunked) return false
+  const left = (fields.contentLength ?? 0) - (transaction.exchange?.received ?? 0)
+  return left <= REST_LIMIT
 }
 
 /**
