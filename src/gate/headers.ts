@@ -32,8 +32,8 @@ const SPECIAL: ReadonlyMap<string, FieldKind> = new Map<string, FieldKind>([
     .map((name): [string, FieldKind] => [name, FIELD.note]),
 ])
 const CLIENT_CLAIMS = /^(?:x-forwarded-|x-client-cert|x-ssl-|client-cert)/
-/** A Connection field never removes these (security.md S5). */
-const PROTECTED = /^(?:authorization$|cookie$|host$|via$|content-|x-ms-|range$|if-|date$|expect$)/
+/** A Connection field never removes these (security.md S5); without its coding a body would be read as requests (S1). */
+const PROTECTED = /^(?:transfer-encoding$|authorization$|cookie$|host$|via$|content-|x-ms-|range$|if-|date$|expect$)/
 
 // Clients send the same few names; the memory is bounded because they choose them.
 const kinds = new Map<string, FieldKind>()
