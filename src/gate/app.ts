@@ -107,7 +107,10 @@ class Handlers {
     server.maxHeadersCount = 0
     const take = (awaitsContinue: boolean) => (request: IncomingMessage, reply: ServerResponse) => {
       // The parser goes on with what follows a refusal that closes; where that begins is not ours to guess (security.md 3.11).
-      if (isEnding(request.socket)) return void request.resume()
+      if (isEnding(request.socket)) {
+        request.resume()
+        return
+      }
       ;(request as Carrying)[TRANSACTION] = new Transaction(request, reply, awaitsContinue, this.#options.context)
       handler(request, reply)
     }
