@@ -84,9 +84,21 @@ function readFields(text: string, from: number, draft: Draft): void {
     const colon = text.indexOf(':', at)
     if (colon < 0 || colon > end) broken('REPLY_FIELD_LINE')
     const name = text.slice(at, colon)
-    readField(name, text.slice(colon + 1, end).trim(), kindOf(name), draft)
+    readField(name, withoutBlanks(text, colon + 1, end), kindOf(name), draft)
     at = end + 2
   }
+}
+
+/** Blanks and tabs only: String.trim would take 0xA0 as well, the last byte of an `à` in UTF-8. */
+function withoutBlanks(text: string, from: number, to: number): string {
+  let [start, end] = [from, to]
+  while (start < end && isBlank(text.charCodeAt(start))) start++
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end--
+  return text.slice(start, end)
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09
 }
 
 function readField(name: string, value: string, kind: FieldKind, draft: Draft): void {
