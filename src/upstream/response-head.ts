@@ -119,10 +119,15 @@ function readField(name: string, value: string, kind: FieldKind, draft: Draft): 
       draft.connection = (draft.connection === undefined ? value : `${draft.connection},${value}`).toLowerCase()
       return
     case FIELD.keepAlive:
-      draft.keepAliveSeconds = Number(/timeout=(\d{1,9})/i.exec(value)?.[1] ?? Number.NaN) || undefined
+      draft.keepAliveSeconds = keepAliveSeconds(value)
       return
     default:
   }
+}
+
+function keepAliveSeconds(value: string): number | undefined {
+  const seconds = /timeout=(\d{1,9})/i.exec(value)?.[1]
+  return seconds === undefined ? undefined : Number(seconds)
 }
 
 function finish(status: number, reasonPhrase: string, draft: Draft, method: string, http11: boolean): ResponseHead {
