@@ -1,9 +1,11 @@
 // The only writer of our own replies: from a Refusal to bytes, in the shape that the client's kind expects, and the end
 // of the connection where going on would be unsafe (contract section 5).
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { errorReply } from '../azure/error-reply.ts'
 import type { ServiceName } from '../azure/services.ts'
+import { connectionUnder } from '../door/arrival.ts'
 import type { Refusal } from '../refusal.ts'
 import type { Transaction } from './transaction.ts'
 
@@ -19,7 +21,7 @@ export function deliverRefusal(transaction: Transaction, refusal: Refusal, servi
   if (reply.destroyed) return
   transaction.refused(refusal)
   if (refusal.row.status === null || reply.headersSent) {
-    reply.destroy()
+    breakOff(reply)
     return
   }
   const noted = transaction.fields?.noted
@@ -38,6 +40,12 @@ export function deliverRefusal(transaction: Transaction, refusal: Refusal, servi
   reply.writeHead(answer.status, answer.reasonPhrase, headers)
   reply.end(answer.body)
   if (!request.complete) dropRest(request)
+}
+
+/** By a reset, once the reply has begun: where its end is that of the connection, a plain end would vouch for it. */
+function breakOff(reply: ServerResponse): void {
+  if (reply.headersSent && reply.socket !== null) connectionUnder(reply.socket as TLSSocket)?.resetAndDestroy()
+  reply.destroy()
 }
 
 /** Reads the rest of a body and drops it, within the time that a slow body gets. */
