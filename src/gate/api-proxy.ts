@@ -75,7 +75,15 @@ function send(options: PluginRequest, callback: PluginCallback, context: Forward
   const method = request.method ?? ''
   const head = upstreamHead(method, permit.upstreamTarget, origin, fields, context.via, forwardedFields(transaction))
   transaction.forwardedAt = context.monotonic()
-  const stream = new ReplyStream(callback, (reply) => onHead(reply, transaction, context), (count) => (transaction.sent += count))
+  const stream = new ReplyStream(callback, {
+    onHead: (reply) => onHead(reply, transaction, context),
+    onBytes: (count) => (transaction.sent += count),
+    onBroken: (failure) => upstreamRefusal(failure, origin.name),
+  })
+  // Before the head is written the error comes to Fastify's handler; after it Fastify would only end the connection.
+  stream.once('error', (error) => {
+    if (transaction.reply.headersSent && error instanceof Refusal) context.fail(transaction, error)
+  })
   transaction.exchange = stream.exchange = origin.pool.send({ method, head, body: body ? request : undefined, chunked: fields.chunked }, stream)
 }
 

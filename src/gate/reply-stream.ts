@@ -13,20 +13,30 @@ export interface PluginReply {
 
 export type PluginCallback = (error: Error | null, reply?: PluginReply) => void
 
+/** What is told while a reply passes. */
+export interface ReplyEvents {
+  /** May throw to refuse the reply. */
+  readonly onHead: (head: ResponseHead) => void
+  readonly onBytes: (count: number) => void
+  /** After the head; gives the error that ends the stream. */
+  readonly onBroken: (failure: UpstreamFailure) => Error
+}
+
 /** Collects a reply for the plugin: `callback` once, with the head or the failure before it. */
 export class ReplyStream extends Readable implements ReplyHandler {
   exchange: Exchange | undefined
   readonly #callback: PluginCallback
   readonly #onHead: (head: ResponseHead) => void
   readonly #onBytes: (count: number) => void
+  readonly #onBroken: (failure: UpstreamFailure) => Error
   #headed = false
 
-  /** `onHead` may throw to refuse the reply. */
-  constructor(callback: PluginCallback, onHead: (head: ResponseHead) => void, onBytes: (count: number) => void) {
+  constructor(callback: PluginCallback, { onHead, onBytes, onBroken }: ReplyEvents) {
     super({ highWaterMark: 256 * 1024 })
     this.#callback = callback
     this.#onHead = onHead
     this.#onBytes = onBytes
+    this.#onBroken = onBroken
   }
 
   onHead(head: ResponseHead): void {
@@ -45,7 +55,7 @@ export class ReplyStream extends Readable implements ReplyHandler {
   }
 
   onFailure(failure: UpstreamFailure): void {
-    if (this.#headed) this.destroy(failure)
+    if (this.#headed) this.destroy(this.#onBroken(failure))
     else this.#callback(failure)
   }
 
