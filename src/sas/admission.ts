@@ -3,7 +3,7 @@
 import type { ServiceName } from '../azure/services.ts'
 import { checkTable, readingsOf } from './canonical-resource.ts'
 import type { SasKind } from './fields.ts'
-import { type KeptResult, type KeptResults, nameOf } from './kept-results.ts'
+import { type KeptRequest, type KeptResult, type KeptResults, nameOf } from './kept-results.ts'
 import { readQuery } from './query.ts'
 import { listsParameter } from './signed-request.ts'
 import { type Signer, type SigningKeys, signersFor } from './signing-keys.ts'
@@ -62,12 +62,24 @@ export interface SasVerdict {
  */
 export function admitSas(facts: SasFacts, policy: SasPolicy, kept: KeptResults): SasVerdict | undefined {
   if (facts.query === '') return undefined
+  const name = `${policy.account} ${facts.service} ${facts.decodedPath}?${facts.query}`
+  const known = kept.findRequest(name, policy)
+  if (known !== undefined) return admitAgain(known, facts)
   const query = readQuery(facts.query)
   if (query.values.sig === undefined) return undefined
   const token = readSas(query, facts.service)
   const signers = signersFor(token, policy.keys)
   if (signers.length === 0) return passWithoutKey(token, policy)
-  return admitToken(token, signers, facts, policy, kept)
+  const verdict = admitToken(token, signers, facts, policy, kept)
+  // A delegation key can go, and signed headers differ from request to request: such tokens are read each time.
+  if (token.kind !== 'user-delegation') kept.keepRequest(name, { policy, terms: readTerms(token), verdict })
+  return verdict
+}
+
+/** The same bytes came to this verdict before; whether they do now is a matter of time and address alone. */
+function admitAgain({ verdict, terms, policy }: KeptRequest, facts: SasFacts): SasVerdict {
+  checkTerms(terms, verdict.kind, facts, policy.skew)
+  return verdict
 }
 
 /** Step 7: what was not verified is never edited. */
@@ -97,17 +109,17 @@ function admitToken(token: SasToken, signers: readonly Signer[], facts: SasFacts
   const tightened = same ? null : tighten(token, proof, sip, context)
   const result: KeptResult = { signer: proof.signer, terms, signature: tightened?.signature ?? null }
   kept.keep(nameOf(token, proof, sip), result)
-  return verdict(token, result, tightened?.query ?? facts.query)
+  return verdictOf(token, result, tightened?.query ?? facts.query)
 }
 
 /** The signature is known to be good; whether it is good now and here is another matter. */
 function admitKept(token: SasToken, result: KeptResult, sip: string | undefined, facts: SasFacts, policy: SasPolicy): SasVerdict {
   checkTerms(result.terms, token.kind, facts, policy.skew)
   checkTable(token, facts.decodedPath, facts.service)
-  return verdict(token, result, result.signature === null ? facts.query : rewriteQuery(token.query, sip, result.signature))
+  return verdictOf(token, result, result.signature === null ? facts.query : rewriteQuery(token.query, sip, result.signature))
 }
 
-function verdict({ kind }: SasToken, { signer: { slot }, terms: { expiresOn }, signature }: KeptResult, query: string): SasVerdict {
+function verdictOf({ kind }: SasToken, { signer: { slot }, terms: { expiresOn }, signature }: KeptResult, query: string): SasVerdict {
   return { kind, outcome: signature === null ? 'unchanged' : 'tightened', query, slot, expiresOn }
 }
 

@@ -1,6 +1,7 @@
 // Remembers what a token came to, since the same token always comes to the same (spec/sas.md 8). Never what depends on the
 // moment: times, address and `tn` are checked at every request.
 import { LRUCache } from 'lru-cache'
+import type { SasPolicy, SasVerdict } from './admission.ts'
 import type { Signer } from './signing-keys.ts'
 import type { SasToken } from './token.ts'
 import type { Candidate, SasTerms } from './verify.ts'
@@ -12,12 +13,21 @@ export interface KeptResult {
   readonly signature: string | null
 }
 
+/** A whole request that was judged: the next one with the same bytes skips the reading, never the checks of the moment. */
+export interface KeptRequest {
+  readonly policy: SasPolicy
+  readonly terms: SasTerms
+  readonly verdict: SasVerdict
+}
+
 /** Bounded: the least recently used result goes first. Serves one set of policies; other `sip` settings are other results. */
 export class KeptResults {
   readonly #results: LRUCache<string, KeptResult>
+  readonly #requests: LRUCache<string, KeptRequest>
 
   constructor(max: number) {
     this.#results = new LRUCache({ max })
+    this.#requests = new LRUCache({ max })
   }
 
   get size(): number {
@@ -35,6 +45,16 @@ export class KeptResults {
     if ((expiresOn === null || expiresOn > now) && signers.some(({ key }) => key === signer.key)) return result
     this.#results.delete(name)
     return undefined
+  }
+
+  /** The request of these bytes, if it was judged under this very policy: new keys are a new policy. */
+  findRequest(name: string, policy: SasPolicy): KeptRequest | undefined {
+    const kept = this.#requests.get(name)
+    return kept?.policy === policy ? kept : undefined
+  }
+
+  keepRequest(name: string, request: KeptRequest): void {
+    this.#requests.set(name, request)
   }
 
   keep(name: string, result: KeptResult): void {
