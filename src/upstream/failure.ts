@@ -25,8 +25,9 @@ const REASONS: Readonly<Record<FailureKind, Reason>> = {
   reset: 'upstream-reset',
 }
 
-// OpenSSL's verification results, as Node names them in `error.code`.
-const VERIFICATION = /^(CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERROR_IN_CERT_|INVALID_|HOSTNAME_MISMATCH|PATH_LENGTH|EE_KEY|CA_KEY|CA_MD)/
+// OpenSSL's verification results, as Node names them in `error.code`; UNSPECIFIED stands for those without a name of their
+// own, such as too small a key.
+const VERIFICATION = /^(CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERROR_IN_CERT_|INVALID_|HOSTNAME_MISMATCH|PATH_LENGTH|EE_KEY|CA_KEY|CA_MD|UNSPECIFIED$)/
 
 /** Sorts an error met while connecting. `code` is the error's `code`, if it has one. */
 export function connectFailure(error: unknown): UpstreamFailure {
