@@ -85,8 +85,13 @@ export async function writeConfiguration(realm: Realm, wish: GateWish): Promise<
 
 const monotonic = (): number => performance.now()
 
-/** A gate in the test's process. `parts` are its inside; a test drives it by its sockets. */
-export async function startGate(t: Test, realm: Realm, wish: GateWish): Promise<Gate & { readonly parts: Parts }> {
+/** `parts` are its inside, to see that nothing is left; a test drives it by its sockets. */
+export interface GateHere extends Gate {
+  readonly parts: Parts
+}
+
+/** A gate in the test's process. */
+export async function startGate(t: Test, realm: Realm, wish: GateWish): Promise<GateHere> {
   const text: string[] = []
   const loaded = await loadConfig(await writeConfiguration(realm, wish), { environment: {}, now: Date.now() })
   const log = createLoggerOver('trace', { write: (line) => void text.push(line.trimEnd()) })

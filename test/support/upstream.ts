@@ -59,6 +59,8 @@ export interface Upstream {
 export interface UpstreamOptions {
   /** Speaks no TLS. */
   readonly plain?: boolean
+  /** Says this, in plaintext, to whoever connects. */
+  readonly greeting?: string
   /** Another certificate, or other TLS settings. */
   readonly tls?: SecureContextOptions
   /** Names beside those of the storage services. */
@@ -77,7 +79,7 @@ export const ok: Script = async (turn) => {
 export async function startUpstream(t: Test, realm: Realm, options: UpstreamOptions = {}): Promise<Upstream> {
   const names = ['127.0.0.1', ...SERVICES.flatMap((service) => [upstreamHost(service), upstreamHost(service, 'tideoffice-secondary')]), ...options.names ?? []]
   const tls = options.plain === true ? undefined : options.tls ?? await realm.authority.issue({ names })
-  const recording = new Recording(tls)
+  const recording = new Recording(tls, options.greeting)
   await recording.listen(options.port ?? 0)
   t.teardown(() => recording.close())
   return recording
@@ -93,9 +95,11 @@ class Recording implements Upstream {
   readonly #server: Server
   readonly #raw = new Set<Socket>()
   readonly #tls: SecureContextOptions | undefined
+  readonly #greeting: string | undefined
 
-  constructor(tls: SecureContextOptions | undefined) {
+  constructor(tls: SecureContextOptions | undefined, greeting: string | undefined) {
     this.#tls = tls
+    this.#greeting = greeting
     this.#server = createServer((raw) => this.#accept(raw))
   }
 
@@ -142,6 +146,7 @@ class Recording implements Upstream {
       this.connections.open--
       this.#raw.delete(raw)
     })
+    if (this.#greeting !== undefined) raw.write(this.#greeting)
     this.#converse(raw, this.#tls === undefined ? raw : this.#secure(raw, this.#tls), connection)
   }
 
