@@ -1,5 +1,6 @@
 // Sends requests through a real pool and collects what its handler is told.
 import type { Readable } from 'node:stream'
+import { setImmediate } from 'node:timers/promises'
 import { createSecureContext } from 'node:tls'
 import type { Test } from 'tap'
 import { createTrafficMetrics } from '../../src/observe/metrics.ts'
@@ -68,9 +69,13 @@ export class Outcome {
     return this.chunks.reduce((sum, { length }) => sum + length, 0)
   }
 
-  /** Resolves at the reply's end or its failure. */
+  /** Resolves at the reply's end or its failure, and when the pool has its connection back. */
   get over(): Promise<this> {
-    return within(this.#over.promise, 'the end of an exchange')
+    return within(this.#over.promise.then(async (it) => {
+      // A connection cools for a turn of the event loop.
+      await setImmediate()
+      return await setImmediate(it)
+    }), 'the end of an exchange')
   }
 
   finish(): void {
