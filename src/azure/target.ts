@@ -15,7 +15,7 @@ export interface Target {
 export const QUERY_LIMIT = 8192
 
 const RAW_FORBIDDEN = /[^\x21-\x7e]|[\\#]/
-const CONTROL = /[\x00-\x1f\x7f]/
+const CONTROL = /[\x00-\x1f\x7f-\x9f]/
 const DOT_SEGMENT = /(?:^|[/\\])\.{1,2}(?:[/\\]|$)/
 const ABSOLUTE = /^https:\/\/([^/?]*)(.*)$/i
 

@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 // The command line: picks the command, sets the exit code.
 import { checkCommand } from './check.ts'
+import { mintCommand } from './mint.ts'
 import { serveCommand } from './serve.ts'
 
 const COMMANDS: ReadonlyMap<string, { run(args: string[]): Promise<number | undefined>; says: string }> = new Map([
   ['serve', { run: serveCommand, says: 'run the gateway' }],
   ['check', { run: checkCommand, says: 'say every fault of a configuration' }],
+  ['mint', { run: mintCommand, says: 'make a shared access signature, https only' }],
 ])
 
 function help(): string {

@@ -58,8 +58,9 @@ const readAbsent = (node: Node, required: boolean, path: string, reading: Readin
 // Faulty items leave a hole, so that the places of the others stay true.
 function readList(value: unknown, node: Node, path: string, reading: Reading): unknown {
   if (!Array.isArray(value)) return misfit(describe(value), node, path, reading)
-  const { items = {}, minItems = 0 } = node
+  const { items = {}, minItems = 0, maxItems = Number.POSITIVE_INFINITY } = node
   if (value.length < minItems) return misfit('an empty list', node, path, reading)
+  if (value.length > maxItems) return misfit(`a list of ${value.length}`, node, path, reading)
   return value.map((item: unknown, index) => readNode(item, items, `${path}[${index}]`, reading))
 }
 
@@ -108,7 +109,7 @@ function misfit(found: string, node: Node, path: string, { faults }: Reading): u
 function allowedFor(node: Node): string {
   if (node.kind !== undefined) return KINDS[node.kind].allowed(node)
   if (node.anyOf !== undefined) return node.anyOf.map(allowedFor).join(', or ')
-  if (node.items !== undefined) return `a list${node.minItems === undefined ? '' : ' that is not empty'}`
+  if (node.items !== undefined) return `a list${node.minItems === undefined ? '' : ' that is not empty'}${node.maxItems === undefined ? '' : ` of ${node.maxItems} at most`}`
   return `a section with ${Object.keys(node.properties ?? {}).join(', ')}`
 }
 

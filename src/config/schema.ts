@@ -21,6 +21,7 @@ export interface Node extends Bounds {
   readonly required?: readonly string[]
   readonly items?: Node
   readonly minItems?: number
+  readonly maxItems?: number
   readonly anyOf?: readonly Node[]
 }
 
@@ -32,7 +33,7 @@ const leaf = <T>(kind: KindName, description: string, options: Options = {}): TU
 const section = <P extends TProperties>(description: string, properties: P, options: { default?: unknown } = {}): TObject<P> =>
   Type.Object(properties, { additionalProperties: false, description, ...options })
 
-const list = <T extends TSchema>(items: T, description: string, options: { default?: unknown, minItems?: number } = {}): TArray<T> =>
+const list = <T extends TSchema>(items: T, description: string, options: { default?: unknown, minItems?: number, maxItems?: number } = {}): TArray<T> =>
   Type.Array(items, { description, ...options })
 
 const choice = <T extends string>(values: readonly T[], description: string, fallback: T) =>
@@ -113,7 +114,7 @@ const TLS = section('What clients meet.', {
 
 const ACCOUNT = section('A storage account.', {
   name: leaf<string>('account', 'The account\'s name.'),
-  keys: list(file('account-key', 'A key of the account, base64, one line.'), 'Files with the account\'s keys, newest first.', { default: [] }),
+  keys: list(file('account-key', 'A key of the account, base64, one line.'), 'Files with the account\'s keys, newest first.', { default: [], maxItems: 2 }),
   userDelegationKeys: optional(list(file('delegation-key', 'JSON with the SDKs\' field names.'), 'Files with user delegation keys.')),
   blob: endpoint('blob'),
   dfs: endpoint('dfs'),

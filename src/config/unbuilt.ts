@@ -14,7 +14,6 @@ export const UNBUILT: readonly Unbuilt[] = [
   { path: 'workers', built: [1] },
   { path: 'tls.clients.verify', built: ['none'] },
   { path: 'tls.ticketKeys' },
-  { path: 'storage.copySources', built: ['known'] },
   { path: 'storage.accounts[].cse' },
   { path: 'smb' },
   { path: 'offices' },

@@ -28,6 +28,8 @@ export interface Arrival {
   tlsVersion: string
   /** Handed to TLS, and the handshake has neither finished nor failed. */
   handshaking: boolean
+  /** Counted for its address. */
+  counted: boolean
   /** Counted as refused already: a connection has one reason. */
   refused: boolean
 }
@@ -47,6 +49,7 @@ export function recordArrival(socket: Socket, listener: Arrival['listener'], now
     offer: undefined,
     tlsVersion: '',
     handshaking: false,
+    counted: false,
     refused: false,
   }
   ;(socket as Carrier)[ARRIVAL] = arrival

@@ -12,9 +12,9 @@ import { plainHead, readPlainHead, refusePlaintext, type PlaintextOptions } from
 export interface DoorOptions {
   /** From accept to a finished handshake, in milliseconds. */
   readonly handshakeTimeout: number
-  readonly maxConnections: number
-  /** Connections open through all doors of the process. */
-  readonly census: { open: number }
+  readonly limits: DoorLimits
+  /** What is open through all doors of the process. */
+  readonly census: Census
   readonly plaintext: PlaintextOptions
   /** A PROXY header is required from these addresses and refused from all others; undefined where none is expected. */
   readonly balancers: BlockList | undefined
@@ -24,6 +24,22 @@ export interface DoorOptions {
   readonly offeredVersion: (offer: Offer | undefined) => string
   /** Monotonic milliseconds. */
   readonly monotonic: () => number
+  /** What a client offered, for the log. */
+  readonly describeOffer: (offer: Offer | undefined) => Detail
+}
+
+export interface DoorLimits {
+  readonly connections: number
+  /** 0 is no limit. */
+  readonly connectionsPerAddress: number
+  /** From a whole hello to a finished handshake. */
+  readonly handshakes: number
+}
+
+export interface Census {
+  open: number
+  handshaking: number
+  readonly byAddress: Map<string, number>
 }
 
 export interface FrontDoor {
@@ -70,20 +86,20 @@ class Door implements FrontDoor {
   }
 
   enter(socket: Socket): void {
-    const { census, maxConnections } = this.#options
+    const { census, limits } = this.#options
     const arrival = recordArrival(socket, this.#listener, this.#options.monotonic())
     this.#recorder.connectionOpened(this.#listener)
     census.open++
     socket.on('error', ignore)
     socket.once('close', () => this.#left(socket, arrival))
-    if (census.open > maxConnections) return this.#refuse(socket, arrival, new Refusal('too-many-connections'))
+    if (census.open > limits.connections || this.#crowded(arrival)) return this.#refuse(socket, arrival, new Refusal('too-many-connections'))
     this.#pending.set(arrival, socket)
     this.#listen(socket, arrival)
   }
 
   settled(arrival: Arrival | undefined): void {
     if (arrival === undefined) return
-    arrival.handshaking = false
+    this.#endHandshake(arrival)
     this.#pending.delete(arrival)
   }
 
@@ -130,7 +146,12 @@ class Door implements FrontDoor {
       this.#refuse(socket, arrival, new Refusal(header === 'absent' ? 'proxy-header-missing' : 'proxy-header-invalid'))
       return undefined
     }
+    this.#leaveAddress(arrival)
     amendArrival(arrival, header.client)
+    if (this.#crowded(arrival)) {
+      this.#refuse(socket, arrival, new Refusal('too-many-connections'))
+      return undefined
+    }
     return bytes.subarray(header.length)
   }
 
@@ -155,8 +176,14 @@ class Door implements FrontDoor {
     const offer = this.#options.readHello(bytes)
     if (offer === 'more') return false
     arrival.offer = offer === 'malformed' ? undefined : offer
-    arrival.handshaking = true
     this.#recorder.helloRead(this.#options.offeredVersion(arrival.offer))
+    const { census, limits } = this.#options
+    if (census.handshaking >= limits.handshakes) {
+      this.#refuse(socket, arrival, new Refusal('too-many-handshakes'))
+      return true
+    }
+    arrival.handshaking = true
+    census.handshaking++
     socket.removeListener('end', destroy)
     socket.unshift(bytes)
     this.#toTls?.(socket)
@@ -178,7 +205,7 @@ class Door implements FrontDoor {
 
   #refuse(socket: Socket, arrival: Arrival, refusal: Refusal, facts: Detail = {}): void {
     this.#pending.delete(arrival)
-    this.#note(arrival, refusal, facts)
+    this.#note(arrival, refusal, { ...(arrival.balancer === null ? {} : { balancer: arrival.balancer }), ...facts })
     socket.destroy()
   }
 
@@ -190,9 +217,35 @@ class Door implements FrontDoor {
 
   #left(socket: Socket, arrival: Arrival): void {
     this.#options.census.open--
+    this.#endHandshake(arrival)
+    this.#leaveAddress(arrival)
     this.#pending.delete(arrival)
     this.#partial.delete(socket)
     this.#recorder.connectionClosed(arrival.listener)
+  }
+
+  #endHandshake(arrival: Arrival): void {
+    if (arrival.handshaking) this.#options.census.handshaking--
+    arrival.handshaking = false
+  }
+
+  /** Counts a connection for its address; whether that is one too many. Not for balancers that have yet to say who came. */
+  #crowded(arrival: Arrival): boolean {
+    const { census: { byAddress }, limits: { connectionsPerAddress } } = this.#options
+    if (connectionsPerAddress === 0 || this.#awaitsProxy(arrival)) return false
+    const count = (byAddress.get(arrival.address) ?? 0) + 1
+    byAddress.set(arrival.address, count)
+    arrival.counted = true
+    return count > connectionsPerAddress
+  }
+
+  #leaveAddress(arrival: Arrival): void {
+    if (!arrival.counted) return
+    arrival.counted = false
+    const { byAddress } = this.#options.census
+    const count = (byAddress.get(arrival.address) ?? 1) - 1
+    if (count > 0) byAddress.set(arrival.address, count)
+    else byAddress.delete(arrival.address)
   }
 
   #sweep(): void {
@@ -209,7 +262,8 @@ class Door implements FrontDoor {
     const spoken: FirstBytes = bytes.length === 0 ? 'more' : classify(bytes)
     if (spoken === 'http') return this.#sayHttps(socket, arrival, plainHead(bytes.toString('latin1')))
     if (bytes.length === 0 && !arrival.handshaking) this.#recorder.plaintextSeen('silence')
-    this.#refuse(socket, arrival, new Refusal(arrival.handshaking ? 'tls-timeout' : 'hello-timeout'), { bytes: bytes.length })
+    if (arrival.handshaking) this.#refuse(socket, arrival, new Refusal('tls-timeout'), this.#options.describeOffer(arrival.offer))
+    else this.#refuse(socket, arrival, new Refusal('hello-timeout'), { bytes: bytes.length })
   }
 }
 

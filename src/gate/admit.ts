@@ -5,7 +5,8 @@ import type { ServiceName } from '../azure/services.ts'
 import { parseTarget, type Target } from '../azure/target.ts'
 import { admitSas, type KeptResults, type SasVerdict } from '../sas/admission.ts'
 import { matchRoute, matchSite, isApis, hostName, type ApiRoute, type Site, type SiteTable, type StorageRoute } from '../upstream/routes.ts'
-import { judgeSources } from './sources.ts'
+import { editFields } from './resign.ts'
+import { judgeSources, type JudgedSource, type SourceHost } from './sources.ts'
 import type { RequestFields } from './headers.ts'
 
 /** All that decides over a request, as one frozen value. */
@@ -16,8 +17,10 @@ export interface Snapshot {
   /** Our pseudonym in Via fields, shared by replicas of one configuration. */
   readonly via: string
   readonly headerFields: number
-  /** Hosts that a copy source may name. */
-  readonly copyHosts: ReadonlySet<string>
+  /** Hosts that a copy source may name: ours, the upstreams' and Azure's public ones. */
+  readonly sourceHosts: ReadonlyMap<string, SourceHost>
+  /** Others may be named too, over https. */
+  readonly anyHttpsSource: boolean
 }
 
 /** What is known of a request when it is judged. */
@@ -26,7 +29,8 @@ export interface RequestFacts {
   /** The request target as it came. */
   readonly target: string
   readonly fields: RequestFields
-  readonly fieldCount: number
+  /** The fields as they came, flat. */
+  readonly raw: readonly string[]
   /** From the ClientHello; undefined without SNI. */
   readonly serverName: string | undefined
   readonly address: string
@@ -43,6 +47,10 @@ export interface StoragePermit {
   /** The request target that goes up. */
   readonly upstreamTarget: string
   readonly sas: SasVerdict | undefined
+  /** The fields that go up: the client's, or with edited sources and signed anew. */
+  readonly fields: RequestFields
+  /** Copy and rename sources that were judged. */
+  readonly sources: readonly JudgedSource[]
 }
 
 export interface ApiPermit {
@@ -57,7 +65,7 @@ export type Permit = StoragePermit | ApiPermit
 /** Judges a request on a site that was already found. Refuses with the reasons of stages http, sas and storage. */
 export function admit(facts: RequestFacts, host: string, site: Site, snapshot: Snapshot): Permit {
   const target = parseTarget(facts.target, host)
-  if (facts.fieldCount > snapshot.headerFields) refuse('headers-too-large', { why: 'fields', fields: facts.fieldCount })
+  if (facts.raw.length / 2 > snapshot.headerFields) refuse('headers-too-large', { why: 'fields', fields: facts.raw.length / 2 })
   const { expect, via } = facts.fields
   if (expect !== undefined && expect.toLowerCase() !== '100-continue') refuse('expectation-failed')
   if (via !== '' && via.includes(snapshot.via)) refuse('loop')
@@ -87,8 +95,31 @@ export function serviceOf(host: string | undefined, serverName: string | undefin
 
 function admitStorage(facts: RequestFacts, target: Target, route: StorageRoute, snapshot: Snapshot): StoragePermit {
   const sas = target.query === undefined ? undefined : judgeSas(facts, target.query, target, route, snapshot)
-  if (facts.fields.noted.size > 0) judgeSources(facts.fields.noted, snapshot.copyHosts)
-  return { route, target, upstreamTarget: upstreamTarget(route.origin.pathPrefix, target.path, sas?.query ?? target.query), sas }
+  const permit = { route, target, upstreamTarget: upstreamTarget(route.origin.pathPrefix, target.path, sas?.query ?? target.query), sas }
+  if (facts.fields.noted.size === 0) return { ...permit, fields: facts.fields, sources: NONE }
+  return { ...permit, ...admitSources(facts, target, route, snapshot) }
+}
+
+const NONE: readonly JudgedSource[] = []
+
+/** Judges copy and rename sources and edits them where they must change; a Shared Key request is signed anew then. */
+function admitSources(facts: RequestFacts, target: Target, route: StorageRoute, snapshot: Snapshot): Pick<StoragePermit, 'fields' | 'sources'> {
+  const { noted } = facts.fields
+  const own: SourceHost = { account: route.account, service: route.service, sas: route.sas, rename: { host: route.origin.host, pathPrefix: route.origin.pathPrefix }, pathPrefix: '' }
+  const judged = judgeSources(noted, { hosts: snapshot.sourceHosts, anyHttps: snapshot.anyHttpsSource, kept: snapshot.kept, address: facts.address, now: facts.now, own })
+  const edits = new Map([...judged].filter(([name, { value }]) => value !== noted.get(name)).map(([name, { value }]) => [name, value]))
+  if (edits.size === 0) return { fields: facts.fields, sources: [...judged.values()] }
+  refuseSignedEdit(target.query, edits)
+  const request = { method: facts.method, route, path: target.path, query: target.query, raw: facts.raw, now: facts.now }
+  return { fields: editFields(request, edits), sources: [...judged.values()] }
+}
+
+/** A field that the request's own SAS signs (`srh`) cannot be changed under it (spec/sas.md 13). */
+function refuseSignedEdit(query: string | undefined, edits: ReadonlyMap<string, string>): void {
+  const listed = query === undefined ? undefined : /(?:^|&)srh=([^&]*)/i.exec(query)?.[1]
+  if (listed === undefined) return
+  const names = decodeURIComponent(listed.replaceAll('+', ' ')).toLowerCase().split(',')
+  for (const name of edits.keys()) if (names.includes(name)) refuse('copy-source-unknown', { field: name, why: 'srh signs the field' }, { HeaderName: name })
 }
 
 function judgeSas(facts: RequestFacts, query: string, target: Target, route: StorageRoute, snapshot: Snapshot): SasVerdict | undefined {

@@ -2,14 +2,14 @@
 // It never sees a path that it could change: the bytes that go up come from the permit.
 import httpProxy from '@fastify/http-proxy'
 import { METHODS } from 'node:http'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Refusal } from '../refusal.ts'
 import { UpstreamFailure, upstreamRefusal } from '../upstream/failure.ts'
 import type { ResponseHead } from '../upstream/response-head.ts'
-import { dropRest, lingerAtEnd, restIsShort } from './deliver.ts'
+import { dropRest, lingerAtEnd } from './deliver.ts'
 import { hasBody, upstreamHead, type ForwardContext } from './forward.ts'
-import { isEventStream, refusePlainRedirect } from './relay.ts'
+import { headGoesFirst, isEventStream, refusePlainRedirect } from './relay.ts'
 import { downstreamHeaders } from './headers.ts'
 import type { ApiPermit } from './admit.ts'
 import { ReplyStream, type PluginCallback } from './reply-stream.ts'
@@ -97,13 +97,24 @@ function onHead(head: ResponseHead, transaction: Transaction, context: ForwardCo
   transaction.repliedAt = context.monotonic()
   refusePlainRedirect(head)
   const { request, reply } = transaction
-  const unread = !request.complete && !restIsShort(transaction)
-  if (unread) lingerAtEnd(request.socket)
-  else if (!request.complete) reply.once('finish', () => dropRest(request))
+  const unread = !request.complete
+  // reply-from closes the connection then, however short the rest of the body is.
+  if (unread) {
+    lingerAtEnd(request.socket)
+    reply.once('finish', () => dropRest(request))
+  }
   if (head.framing === 'close') reply.useChunkedEncodingByDefault = false
+  // Fastify sets the status alone; the upstream's own words for it stay.
+  reply.statusMessage = head.reasonPhrase
+  if (headGoesFirst(head)) reply.once('pipe', () => setImmediate(flushHead, reply))
   transaction.eventStream = isEventStream(head)
   downstreamHeaders(head.headers, { tightened: false, close: unread || head.framing === 'close' || context.draining() })
   transaction.replyStartedAt = context.monotonic()
+}
+
+/** Fastify would keep the head until the first piece of the body, which may be long in coming. */
+function flushHead(reply: ServerResponse): void {
+  if (!reply.headersSent && !reply.destroyed) reply.flushHeaders()
 }
 
 function failed(reply: FastifyReply, error: Error, context: ForwardContext): void {

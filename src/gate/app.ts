@@ -3,19 +3,20 @@
 import fastify, { type FastifyInstance } from 'fastify'
 import { createServer, type Server, type ServerOptions } from 'node:https'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Duplex } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { arrivalOf } from '../door/arrival.ts'
 import { Refusal } from '../refusal.ts'
 import { isBatch } from '../azure/batch.ts'
 import { admit, findSite, serviceOf, type Snapshot, type StoragePermit } from './admit.ts'
 import { givePassage, registerApiProxy } from './api-proxy.ts'
-import { readBatch } from './batch.ts'
+import { batchEdits, judgeBatch, readBatch, streamOf } from './batch.ts'
 import { deliverRefusal, isEnding } from './deliver.ts'
 import { forward, type Dispatch, type ForwardContext } from './forward.ts'
 import { KeyListener, asksForKey } from './learning.ts'
 import { fieldValue, readRequestFields, type RequestFields } from './headers.ts'
 import { refuseRaw } from './raw-reply.ts'
+import { editFields } from './resign.ts'
 import { Transaction, type TransactionContext } from './transaction.ts'
 
 export interface GateOptions {
@@ -143,7 +144,7 @@ class Handlers {
       method: request.method ?? '',
       target: transaction.target,
       fields,
-      fieldCount: rawHeaders.length / 2,
+      raw: rawHeaders,
       serverName,
       address: transaction.arrival?.address ?? '',
       header: (name: string) => fieldValue(rawHeaders, name),
@@ -153,25 +154,38 @@ class Handlers {
     if ('kind' in site) transaction.routed(site.numbers)
     const permit = admit(facts, host, site, snapshot)
     if (permit.route.kind === 'api') return this.#passApi(transaction, request, permit as never)
-    if (permit.sas !== undefined) this.#noteSas(transaction, permit.route.account, permit.sas)
-    this.#passStorage(transaction, fields, permit as StoragePermit)
+    this.#passStorage(transaction, permit as StoragePermit)
     return true
   }
 
-  #passStorage(transaction: Transaction, fields: RequestFields, permit: StoragePermit): void {
-    const { route, target, upstreamTarget } = permit
+  #passStorage(transaction: Transaction, permit: StoragePermit): void {
+    const { route, target, upstreamTarget, fields, sas, sources } = permit
+    if (sas !== undefined) {
+      transaction.sas = sas.outcome
+      this.#noteSas(route.account, sas)
+    }
+    for (const source of sources) if (source.sas !== undefined) this.#noteSas(source.account, source.sas)
     const method = transaction.request.method ?? ''
     const dispatch: Dispatch = { route, fields, target: upstreamTarget }
-    if (isBatch(route.service, method, target)) this.#passBatch(transaction, dispatch)
+    if (isBatch(route.service, method, target)) this.#passBatch(transaction, permit, dispatch)
     else if (asksForKey(method, permit)) forward(transaction, { ...dispatch, listener: new KeyListener(route, this.#options.wallClock) }, this.forwarding)
     else forward(transaction, dispatch, this.forwarding)
   }
 
-  #passBatch(transaction: Transaction, dispatch: Dispatch): void {
-    readBatch(transaction, dispatch.fields).then(
-      (body) => forward(transaction, { ...dispatch, body, batch: dispatch.route.service === 'table' }, this.forwarding),
-      (error: unknown) => this.broken(transaction.request, error),
-    )
+  #passBatch(transaction: Transaction, permit: StoragePermit, dispatch: Dispatch): void {
+    readBatch(transaction, dispatch.fields)
+      .then((body) => forward(transaction, { ...dispatch, ...this.#judgeBatch(transaction, permit, body), batch: permit.route.service === 'table' }, this.forwarding))
+      .catch((error: unknown) => this.broken(transaction.request, error))
+  }
+
+  #judgeBatch(transaction: Transaction, { route, target, fields }: StoragePermit, whole: Buffer): { body: Readable; fields: RequestFields } {
+    const { sites, kept } = this.#options.snapshot()
+    const now = this.#options.wallClock()
+    const { body, edited, verdicts } = judgeBatch(whole, { route, sites, kept, address: transaction.arrival?.address ?? '', now })
+    for (const verdict of verdicts) this.#noteSas(route.account, verdict)
+    if (!edited) return { body: streamOf(body), fields }
+    const { method = '', rawHeaders: raw } = transaction.request
+    return { body: streamOf(body), fields: editFields({ method, route, path: target.path, query: target.query, raw, now }, batchEdits(body, fields)) }
   }
 
   #passApi(transaction: Transaction, request: Carrying, permit: Parameters<typeof givePassage>[1]['permit']): false {
@@ -180,8 +194,7 @@ class Handlers {
     return false
   }
 
-  #noteSas(transaction: Transaction, account: string, sas: { kind: string; outcome: string; slot: string | null }): void {
-    transaction.sas = sas.outcome
+  #noteSas(account: string, sas: { kind: string; outcome: string; slot: string | null }): void {
     this.#options.context.recorder.sasJudged(account, sas.kind, sas.outcome, sas.slot)
   }
 

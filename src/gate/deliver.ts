@@ -28,7 +28,7 @@ export function deliverRefusal(transaction: Transaction, refusal: Refusal, servi
   const answer = errorReply(refusal, {
     service,
     requestId: transaction.requestId,
-    version: noted?.get('x-ms-version'),
+    version: noted?.get('x-ms-version') ?? versionIn(transaction.target),
     clientRequestId: noted?.get('x-ms-client-request-id'),
     now,
     head: request.method === 'HEAD',
@@ -46,6 +46,11 @@ export function deliverRefusal(transaction: Transaction, refusal: Refusal, servi
 function breakOff(reply: ServerResponse): void {
   if (reply.headersSent && reply.socket !== null) connectionUnder(reply.socket as TLSSocket)?.resetAndDestroy()
   reply.destroy()
+}
+
+/** The version that a request asks for in its query: `api-version`, else that of its SAS (spec/sas.md 15.1). */
+function versionIn(target: string): string | undefined {
+  return (/[?&]api-version=([\d-]{10})(?:&|$)/.exec(target) ?? /[?&]sv=([\d-]{10})(?:&|$)/.exec(target))?.[1]
 }
 
 /** Reads the rest of a body and drops it, within the time that a slow body gets. */

@@ -55,7 +55,7 @@ function failed(error: NodeJS.ErrnoException, socket: TLSSocket, arrival: Arriva
   const judged = socket.authorizationError as unknown
   const authorizationError = typeof judged === 'string' ? judged : (judged as NodeJS.ErrnoException | null)?.code
   const reason = handshakeRefusal({ code: error.code, authorizationError, hello: arrival.offer })
-  recorder.refused(new Refusal(reason, { code: error.code ?? null }), { listener: 'tls', client: arrival.address, ...offered(arrival.offer) })
+  recorder.refused(new Refusal(reason, { code: error.code ?? null }), { listener: 'tls', client: arrival.address, ...describeOffer(arrival.offer) })
 }
 
 const NAME = /^[a-z0-9._-]{1,253}$/
@@ -63,7 +63,7 @@ const SUITE_NAMES = new Map(CIPHER_SUITES.map((suite) => [suite.id, suite.iana])
 const LISTED = 24
 
 /** What a client offered, for the log: suites by name where they are ours, by number otherwise. */
-function offered(offer: Offer | undefined): Detail {
+export function describeOffer(offer: Offer | undefined): Detail {
   if (offer === undefined) return { offered: offeredVersion(undefined) }
   const { serverName } = offer
   return {

@@ -113,7 +113,7 @@ function isMultipart(head: ResponseHead): boolean {
 }
 
 /** A small body of known length leaves with its head; the client must not wait for the first piece of any other. */
-function headGoesFirst(head: ResponseHead): boolean {
+export function headGoesFirst(head: ResponseHead): boolean {
   return head.framing === 'chunked' || head.framing === 'close' || head.length > SMALL_BODY
 }
 

@@ -6,7 +6,7 @@ import type { Loaded } from '../config/load.ts'
 import { openFrontDoor, openPlainDoor, type DoorOptions, type FrontDoor } from '../door/front-door.ts'
 import { buildGate, type GateOptions } from '../gate/app.ts'
 import { serviceOf, type Snapshot } from '../gate/admit.ts'
-import { watchHandshakes } from '../gate/handshakes.ts'
+import { describeOffer, watchHandshakes } from '../gate/handshakes.ts'
 import { keepPace } from '../gate/pace.ts'
 import type { Transaction, TransactionContext } from '../gate/transaction.ts'
 import { createTrafficMetrics, type TrafficMetrics } from '../observe/metrics.ts'
@@ -55,7 +55,7 @@ export async function buildParts(loaded: Loaded, surroundings: Surroundings): Pr
   zeroHandshakes(metrics)
   const recorder = new Recorder(metrics, surroundings.log)
   const routing = buildRouting(loaded, recorder, monotonic)
-  const snapshot = snapshotOf(loaded, routing.sites, routing.copyHosts)
+  const snapshot = snapshotOf(loaded, routing.sites, routing.sourceHosts)
   const requestId = requestIds(surroundings.seed)
   const live = new Set<Transaction>()
   const drain = { on: false }
@@ -76,14 +76,15 @@ export async function buildParts(loaded: Loaded, surroundings: Surroundings): Pr
   }
 }
 
-function snapshotOf(loaded: Loaded, sites: SiteTable, copyHosts: ReadonlySet<string>): Snapshot {
+function snapshotOf(loaded: Loaded, sites: SiteTable, sourceHosts: Snapshot['sourceHosts']): Snapshot {
   return Object.freeze({
     generation: 1,
     sites,
     kept: createKeptResults(KEPT_RESULTS),
     via: `tidegate-${loaded.digest.slice(0, 12)}`,
     headerFields: loaded.config.limits.headerFields,
-    copyHosts,
+    sourceHosts,
+    anyHttpsSource: loaded.config.storage?.copySources === 'any-https',
   })
 }
 
@@ -112,8 +113,8 @@ function gateOptions({ config, credentials }: Loaded, { context, snapshot, drain
 function doorOptions({ config }: Loaded, sites: SiteTable, by: { requestId: () => string; wallClock: () => number; monotonic: () => number }): DoorOptions {
   return {
     handshakeTimeout: config.tls.handshakeTimeout,
-    maxConnections: config.limits.connections,
-    census: { open: 0 },
+    limits: config.limits,
+    census: { open: 0, handshaking: 0, byAddress: new Map() },
     balancers: config.listen.proxyProtocol === undefined ? undefined : networks(config.listen.proxyProtocol.from),
     plaintext: {
       storageName: (host) => {
@@ -126,6 +127,7 @@ function doorOptions({ config }: Loaded, sites: SiteTable, by: { requestId: () =
     },
     readHello: readClientHello,
     offeredVersion,
+    describeOffer,
     monotonic: by.monotonic,
   }
 }

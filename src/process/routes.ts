@@ -3,6 +3,7 @@ import { getCACertificates, createSecureContext, type SecureContext } from 'node
 import { SERVICE_NAMES, type ServiceName } from '../azure/services.ts'
 import type { AccountConfig, ApiConfig, Config, StorageConfig, Upstream } from '../config/schema.ts'
 import type { Loaded } from '../config/load.ts'
+import type { SourceHost } from '../gate/sources.ts'
 import type { Recorder } from '../observe/recorder.ts'
 import type { SasPolicy } from '../sas/admission.ts'
 import { DelegationKeys } from '../sas/signing-keys.ts'
@@ -21,7 +22,7 @@ export interface Routing {
   readonly sites: Map<string, Site>
   readonly pools: readonly UpstreamPool[]
   /** Hosts that a copy source may name: ours, the upstreams' and Azure's public ones. */
-  readonly copyHosts: ReadonlySet<string>
+  readonly sourceHosts: ReadonlyMap<string, SourceHost>
 }
 
 /** Makes the routing of a configuration; opens no connection yet. */
@@ -36,7 +37,7 @@ export function buildRouting(loaded: Loaded, recorder: Recorder, monotonic: () =
 class Builder implements Routing {
   readonly sites = new Map<string, Site>()
   readonly pools: UpstreamPool[] = []
-  readonly copyHosts = new Set<string>()
+  readonly sourceHosts = new Map<string, SourceHost>()
   readonly #loaded: Loaded
   readonly #recorder: Recorder
   readonly #monotonic: () => number
@@ -84,11 +85,18 @@ class Builder implements Routing {
     const site = (host: string, url: Upstream['url']): void => {
       const route: StorageRoute = { kind: 'storage', account, service, sas, learns: learnDelegationKeys, numbers, origin: this.#origin(name, upstream, url, undefined) }
       this.sites.set(host, Object.freeze(route))
-      for (const known of [host, url.hostname]) this.copyHosts.add(known)
+      this.#knowSources(route, host, url)
     }
     site(`${name}.${domain}`.toLowerCase(), upstream.url)
-    this.copyHosts.add(`${name}.core.windows.net`).add(`${account}-secondary.${service}.core.windows.net`)
     if (upstream.secondary !== undefined) site(`${account}-secondary.${service}.${domain}`.toLowerCase(), upstream.secondary)
+  }
+
+  /** A gateway's own name in a copy source becomes the service's; the service's names stay as they are. */
+  #knowSources({ account, service, sas, origin }: StorageRoute, host: string, url: Upstream['url']): void {
+    const source = { account, service, sas }
+    this.sourceHosts.set(url.hostname, { ...source, rename: null, pathPrefix: url.path })
+    for (const name of [account, `${account}-secondary`]) this.sourceHosts.set(`${name}.${service}.core.windows.net`, { ...source, rename: null, pathPrefix: '' })
+    if (host !== url.hostname) this.sourceHosts.set(host, { ...source, rename: { host: origin.host, pathPrefix: origin.pathPrefix }, pathPrefix: '' })
   }
 
   #apiRoute(api: ApiConfig): ApiRoute {
@@ -105,7 +113,7 @@ class Builder implements Routing {
       host: upstream.connect?.host ?? url.hostname,
       port: upstream.connect?.port ?? url.port,
       serverName: upstream.serverName ?? url.hostname,
-      secureContext: upstream.insecure ? undefined : this.#context(upstream.ca, client),
+      secureContext: url.origin.startsWith('http:') ? undefined : this.#context(upstream.ca, client),
       connectTimeout: limits.connectTimeout,
       maxConnections: CONNECTIONS_PER_UPSTREAM,
       numbers: this.#recorder.upstreamNumbers(name),

@@ -62,7 +62,8 @@ export interface SasVerdict {
  */
 export function admitSas(facts: SasFacts, policy: SasPolicy, kept: KeptResults): SasVerdict | undefined {
   if (facts.query === '') return undefined
-  const name = `${policy.account} ${facts.service} ${facts.decodedPath}?${facts.query}`
+  // No control character is in any of them, so the join is unambiguous.
+  const name = `${policy.account}\n${facts.service}\n${facts.decodedPath}\n${facts.query}`
   const known = kept.findRequest(name, policy)
   if (known !== undefined) return admitAgain(known, facts)
   const query = readQuery(facts.query)

@@ -6,6 +6,10 @@ import type { Signer } from './signing-keys.ts'
 import type { SasToken } from './token.ts'
 import type { Candidate, SasTerms } from './verify.ts'
 
+/** Clients choose the names: their length is bounded with their number. */
+const BYTES_LIMIT = 16 * 1024 * 1024
+const ENTRY_BYTES = 600
+
 export interface KeptResult {
   readonly signer: Signer
   readonly terms: SasTerms
@@ -26,8 +30,8 @@ export class KeptResults {
   readonly #requests: LRUCache<string, KeptRequest>
 
   constructor(max: number) {
-    this.#results = new LRUCache({ max })
-    this.#requests = new LRUCache({ max })
+    this.#results = bounded(max)
+    this.#requests = bounded(max)
   }
 
   get size(): number {
@@ -60,6 +64,10 @@ export class KeptResults {
   keep(name: string, result: KeptResult): void {
     this.#results.set(name, result)
   }
+}
+
+function bounded<V extends object>(max: number): LRUCache<string, V> {
+  return new LRUCache<string, V>({ max, maxSize: BYTES_LIMIT, sizeCalculation: (_, name) => name.length * 2 + ENTRY_BYTES })
 }
 
 /** `max` results, at least one. */

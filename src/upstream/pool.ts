@@ -88,8 +88,12 @@ export class UpstreamPool implements ConnectionOwner {
   }
 
   #takeIdle(): UpstreamConnection | undefined {
+    const now = this.#options.monotonic()
     for (let connection = this.#idle.pop(); connection !== undefined; connection = this.#idle.pop()) {
-      if (connection.usable) return connection
+      if (!connection.usable) continue
+      // The sweep looks once a second; the upstream's own time may be over before.
+      if (!isStale(connection, now)) return connection
+      connection.destroy()
     }
     return undefined
   }
@@ -128,7 +132,14 @@ export class UpstreamPool implements ConnectionOwner {
   #connect(): void {
     const { monotonic, numbers, connectTimeout } = this.#options
     const began = monotonic()
-    const socket = this.#openSocket()
+    const socket = this.#tryOpenSocket()
+    if (socket instanceof Error) {
+      this.#connecting--
+      numbers.pending.value--
+      // Not in this turn: the caller has not got its exchange yet.
+      setImmediate(() => this.#failed(socket))
+      return
+    }
     const timer = setTimeout(() => socket.destroy(Object.assign(new Error('connect timeout'), { code: 'CONNECT_TIMEOUT' })), connectTimeout)
     const settle = (): void => {
       clearTimeout(timer)
@@ -147,6 +158,15 @@ export class UpstreamPool implements ConnectionOwner {
       socket.on('error', ignore)
       this.#failed(error)
     })
+  }
+
+  /** Node throws at once for some names and addresses that it will not take. */
+  #tryOpenSocket(): Socket | Error {
+    try {
+      return this.#openSocket()
+    } catch (error) {
+      return error instanceof Error ? error : new Error('connect')
+    }
   }
 
   #openSocket(): Socket {
@@ -188,12 +208,15 @@ export class UpstreamPool implements ConnectionOwner {
 
   #sweep(): void {
     const now = this.#options.monotonic()
-    for (const connection of this.#idle.slice()) {
-      const hint = connection.keepAliveSeconds
-      const limit = hint === undefined ? IDLE_LIMIT_MS : Math.min(IDLE_LIMIT_MS, Math.max(0, hint - 1) * 1000)
-      if (now - connection.idleSince >= limit) connection.destroy()
-    }
+    for (const connection of this.#idle.slice()) if (isStale(connection, now)) connection.destroy()
   }
+}
+
+/** Idle for so long that the upstream may be about to drop it: a second before it says it will. */
+function isStale(connection: UpstreamConnection, now: number): boolean {
+  const hint = connection.keepAliveSeconds
+  const limit = hint === undefined ? IDLE_LIMIT_MS : Math.min(IDLE_LIMIT_MS, Math.max(0, hint - 1) * 1000)
+  return now - connection.idleSince >= limit
 }
 
 function ignore(): void {

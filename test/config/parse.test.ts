@@ -232,7 +232,6 @@ const NOT_YET: Record<string, unknown[]> = {
   'workers': [2, 'auto'],
   'tls.clients.verify': ['optional', 'required'],
   'tls.ticketKeys': ['secrets/ticket-keys'],
-  'storage.copySources': ['any-https'],
   'storage.accounts[].cse': [{ kek: 'x' }, null],
   'smb': [{ guards: [] }],
   'offices': [[]],
