@@ -196,6 +196,7 @@ export class UpstreamPool implements ConnectionOwner {
     this.#options.numbers.open.value++
     const next = this.#nextQueued()
     if (next !== undefined) connection.carry(next)
+    else if (this.#closed) connection.destroy()
     else this.#idle.push(connection)
     connection.idleSince = this.#options.monotonic()
   }
