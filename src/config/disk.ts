@@ -26,8 +26,11 @@ export async function readBounded(file: string): Promise<FileRead | string> {
   }
 }
 
+/** Reads one file by its absolute path, from the disk or from where it was kept. */
+export type ReadFile = (file: string) => Promise<FileRead | string>
+
 /** Takes absolute paths, some perhaps twice. Gives each file by its path. */
-export async function readAll(files: Iterable<string>): Promise<ReadonlyMap<string, FileRead | string>> {
-  const read = [...new Set(files)].map(async file => [file, await readBounded(file)] as const)
+export async function readAll(files: Iterable<string>, readFile: ReadFile = readBounded): Promise<ReadonlyMap<string, FileRead | string>> {
+  const read = [...new Set(files)].map(async file => [file, await readFile(file)] as const)
   return new Map(await Promise.all(read))
 }

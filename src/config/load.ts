@@ -7,7 +7,7 @@ import { CredentialFault, parseCredential, parseTrustBundle } from '../tls/crede
 import type { Credential, TrustBundle } from '../tls/credential.ts'
 import { ACCOUNT_KEY_ALLOWED, parseAccountKey } from './account-key.ts'
 import { readAll, readBounded } from './disk.ts'
-import type { FileRead } from './disk.ts'
+import type { FileRead, ReadFile } from './disk.ts'
 import type { Fault } from './fault.ts'
 import { KEY_FILE_ALLOWED, keyInFile } from '../sas/delegation-key.ts'
 import type { UserDelegationKey } from '../sas/signing-keys.ts'
@@ -34,6 +34,8 @@ export interface Loaded {
   readonly warnings: readonly Fault[]
   /** Absolute paths of all files that the configuration names and that were read; not the configuration itself. */
   readonly files: readonly string[]
+  /** What was read, the configuration too, by absolute path: a worker is given this, never what the disk holds later. */
+  readonly contents: ReadonlyMap<string, FileRead>
 }
 
 /** The configuration cannot be used. */
@@ -55,20 +57,28 @@ export interface Circumstances {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** ms since 1970. */
   readonly now: number
+  /** Where files come from; the disk unless said. */
+  readonly read?: ReadFile
 }
 
 /** Takes the name of a configuration file. Gives the configuration with what its files hold, or throws ConfigFaults. */
-export async function loadConfig(name: string, { environment, now }: Circumstances): Promise<Loaded> {
+export async function loadConfig(name: string, { environment, now, read = readBounded }: Circumstances): Promise<Loaded> {
   const file = resolve(name)
-  const text = await readBounded(file)
+  const text = await read(file)
   if (typeof text === 'string') throw new ConfigFaults(file, [{ path: file, found: text, allowed: 'a file that can be read' }], [])
   const parsed = parseConfig(text.bytes.toString('utf8'), { file, directory: dirname(file), environment })
   const named = parsed.files.filter(({ use }) => use !== 'later')
-  const contents = readContents(named, await readAll(named.map(n => n.file)), now)
+  const held = await readAll(named.map(n => n.file), read)
+  const contents = readContents(named, held, now)
   const warnings = [...parsed.warnings, ...contents.warnings]
   if (parsed.faults !== undefined || contents.faults.length > 0) throw new ConfigFaults(file, [...parsed.faults ?? [], ...contents.faults], warnings)
   const { config, digest } = parsed
-  return Object.freeze({ file, config, digest, ...arrange(config, contents), warnings, files: [...new Set(named.map(n => n.file))] })
+  return Object.freeze({ file, config, digest, ...arrange(config, contents), warnings, files: [...new Set(named.map(n => n.file))], contents: kept(file, text, held) })
+}
+
+function kept(file: string, text: FileRead, held: ReadonlyMap<string, FileRead | string>): ReadonlyMap<string, FileRead> {
+  const files = [...held].filter((entry): entry is [string, FileRead] => typeof entry[1] !== 'string')
+  return new Map([[file, text], ...files])
 }
 
 /** A file's bytes, under the path in the configuration that names it. */

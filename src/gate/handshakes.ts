@@ -34,7 +34,7 @@ export function watchHandshakes(server: TlsServer, door: FrontDoor, recorder: Re
  */
 function unread(socket: TLSSocket, arrival: Arrival, recorder: Recorder): void {
   arrival.refused = true
-  recorder.refused(new Refusal('tls-malformed', { code: 'HELLO_UNREAD' }), { listener: 'tls', client: arrival.address, ...offered(undefined) })
+  recorder.refused(new Refusal('tls-malformed', { code: 'HELLO_UNREAD' }), { listener: 'tls', client: arrival.address, ...describeOffer(undefined) })
   socket.destroy()
 }
 

@@ -60,6 +60,7 @@ function stateFamilies() {
     // The admin listener is the supervisor's; these two are summed with the workers'.
     connectionsOpen: gauge('connections_open', 'Connections open now.', 'listener'),
     connections: counter('connections_total', 'Connections accepted.', 'listener'),
+    logLinesDropped: counter('log_lines_dropped_total', 'Log lines lost because the sink was slow, full or gone.'),
     ready: gauge('ready', 'Whether the gateway takes traffic, by check.', 'check'),
     draining: gauge('draining', 'Whether the gateway is draining.'),
     certificateExpiry: gauge('certificate_expiry_timestamp_seconds', 'When a certificate or list in use ends.', 'name', 'use'),

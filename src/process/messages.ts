@@ -11,9 +11,26 @@ export type FromWorker =
   | { readonly kind: 'listening'; readonly addresses: Bound }
   /** The worker cannot start; it ends by itself after this. */
   | { readonly kind: 'failed'; readonly why: string }
+  /** A fault of its own: it drains, and another one should take its place at once. */
+  | { readonly kind: 'leaving' }
   | { readonly kind: 'metrics'; readonly id: number; readonly values: ExposedValues[] }
 
+/** What a worker is to run. It is given the files as the supervisor checked them, not what the disk holds by now. */
+export interface WorkerOrders {
+  readonly kind: 'run'
+  readonly file: string
+  /** Absolute path and base64 of each file, the configuration and its secrets; it stays between the two processes. */
+  readonly contents: readonly (readonly [string, string])[]
+  /** When the supervisor checked them, ms since the epoch. */
+  readonly checkedAt: number
+  /** Ports that the first worker got, where the configuration says 0. */
+  readonly ports: { readonly tls?: number; readonly plain?: number }
+  /** Several workers share the port. */
+  readonly shared: boolean
+}
+
 export type ToWorker =
+  | WorkerOrders
   | { readonly kind: 'metrics'; readonly id: number }
   | { readonly kind: 'drain' }
 

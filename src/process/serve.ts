@@ -18,14 +18,14 @@ const GRACE_MS = 5000
 /** Runs the gateway. Resolves when it listens; the process ends by a signal. Rejects when a listener cannot be bound. */
 export async function serve(loaded: Loaded): Promise<void> {
   const { config } = loaded
-  const sink = createLogger({ level: config.log.level, fd: 1, onDropped: () => undefined })
   const metrics = createStateMetrics()
+  const sink = createLogger({ level: config.log.level, fd: 1, onDropped: (lines) => (metrics.logLinesDropped.child().value += lines) })
   const readiness = new Readiness()
   const versions = readVersions()
   recordState(metrics, loaded, versions)
   for (const warning of versionWarnings(versions)) sink.log.warn({ warning }, 'version below the stated minimum')
   for (const warning of loaded.warnings) sink.log.warn({ ...warning }, 'configuration')
-  const supervisor = new Supervisor({ loaded, workers: 1, log: sink.log, metrics, readiness, monotonic })
+  const supervisor = new Supervisor({ loaded, workers: 1, log: sink.log, metrics, readiness, checkedAt: Date.now(), monotonic })
   const addresses: Record<string, string> = {}
   const own = async (): Promise<ExposedValues[]> => {
     for (const check of CHECKS) metrics.ready.child(check).value = readiness.has(check) ? 1 : 0

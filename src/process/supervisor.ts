@@ -7,10 +7,9 @@ import type { StateMetrics } from '../observe/metrics.ts'
 import type { ExposedValues } from '../observe/family.ts'
 import type { Log } from '../observe/recorder.ts'
 import { WORKER_FLAGS } from './collector.ts'
-import { portOf, type Bound, type FromWorker, type ToWorker } from './messages.ts'
+import { portOf, type Bound, type FromWorker, type ToWorker, type WorkerOrders } from './messages.ts'
 import type { Readiness } from './readiness.ts'
 import { Totals } from './totals.ts'
-import type { WorkerOrders } from './worker.ts'
 
 export interface SupervisorOptions {
   readonly loaded: Loaded
@@ -18,6 +17,8 @@ export interface SupervisorOptions {
   readonly log: Log
   readonly metrics: StateMetrics
   readonly readiness: Readiness
+  /** When the configuration was checked, ms since the epoch. */
+  readonly checkedAt: number
   readonly monotonic: () => number
 }
 
@@ -33,6 +34,8 @@ export class Supervisor {
   readonly #options: SupervisorOptions
   readonly #workers = new Set<Worker>()
   readonly #asked = new Map<number, () => void>()
+  /** Workers that end by themselves and have been replaced. */
+  readonly #replaced = new Set<Worker>()
   #bound: Bound | undefined
   #pause = FIRST_PAUSE_MS
   #startedAt = 0
@@ -93,16 +96,14 @@ export class Supervisor {
   }
 
   #fork(): Promise<Bound> {
-    const { loaded, workers } = this.#options
-    const bound = this.#bound
-    const ports = bound === undefined ? {} : { tls: portOf(bound.tls), ...(bound.plain === undefined ? {} : { plain: portOf(bound.plain) }) }
-    const orders: WorkerOrders = { file: loaded.file, ports, shared: workers > 1 }
-    const worker = cluster.fork({ TIDEGATE_WORKER: JSON.stringify(orders) })
+    const worker = cluster.fork()
+    worker.on('online', () => send(worker, this.#orders()))
     this.#workers.add(worker)
     this.#startedAt = this.#options.monotonic()
     return new Promise((resolve, reject) => {
       worker.on('message', (message: FromWorker) => {
         if (message.kind === 'listening') resolve(this.#listening(message.addresses))
+        else if (message.kind === 'leaving') this.#replace(worker)
         else if (message.kind === 'metrics') this.#answered(worker, message.id, message.values)
         else reject(new Error(message.why))
       })
@@ -111,6 +112,14 @@ export class Supervisor {
         this.#ended(worker, code, signal)
       })
     })
+  }
+
+  #orders(): WorkerOrders {
+    const { loaded, workers } = this.#options
+    const bound = this.#bound
+    const ports = bound === undefined ? {} : { tls: portOf(bound.tls), ...(bound.plain === undefined ? {} : { plain: portOf(bound.plain) }) }
+    const contents = [...loaded.contents].map(([name, { bytes }]) => [name, bytes.toString('base64')] as const)
+    return { kind: 'run', file: loaded.file, contents, checkedAt: this.#options.checkedAt, ports, shared: workers > 1 }
   }
 
   #listening(addresses: Bound): Bound {
@@ -130,6 +139,17 @@ export class Supervisor {
     this.#count()
     // Before the first one listened, start() tells its caller.
     if (this.#leaving || this.#bound === undefined) return
+    if (!this.#replaced.delete(worker)) this.#restartAfter(code, signal)
+  }
+
+  /** A worker drains after a fault of its own: its place is taken at once. */
+  #replace(worker: Worker): void {
+    if (this.#leaving || this.#replaced.has(worker)) return
+    this.#replaced.add(worker)
+    this.#restartAfter(null, null)
+  }
+
+  #restartAfter(code: number | null, signal: string | null): void {
     this.#options.metrics.workerRestarts.child().value++
     if (this.#options.monotonic() - this.#startedAt > QUIET_MS) this.#pause = FIRST_PAUSE_MS
     this.#options.log.error({ code, signal, restartInMs: this.#pause }, 'a worker ended')

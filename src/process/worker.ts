@@ -1,26 +1,19 @@
 // A worker process: carries the traffic, and does what the supervisor says.
 import { randomBytes } from 'node:crypto'
-import { loadConfig } from '../config/load.ts'
+import { loadConfig, type Loaded } from '../config/load.ts'
 import { createLogger } from '../observe/log.ts'
 import type { Cell } from '../observe/family.ts'
 import { buildParts, type Parts } from './build.ts'
 import { collectEarly } from './collector.ts'
 import { drain, listen, stop } from './traffic.ts'
-import type { FromWorker, ToWorker } from './messages.ts'
-
-/** How the supervisor tells a worker what to run, in one environment variable. */
-export interface WorkerOrders {
-  readonly file: string
-  readonly ports: { readonly tls?: number; readonly plain?: number }
-  readonly shared: boolean
-}
+import type { FromWorker, ToWorker, WorkerOrders } from './messages.ts'
 
 const monotonic = (): number => performance.now()
 const wallClock = (): number => Date.now()
 
 async function run(orders: WorkerOrders): Promise<void> {
   const dropped: { cell?: Cell } = {}
-  const loaded = await loadConfig(orders.file, { environment: process.env, now: Date.now() })
+  const loaded = await loadGiven(orders)
   const { config } = loaded
   const { log, flush } = createLogger({ level: config.log.level, fd: 1, onDropped: (lines) => countDropped(dropped.cell, lines) })
   const parts = await buildParts(loaded, { log, seed: randomBytes(10), wallClock, monotonic })
@@ -29,6 +22,16 @@ async function run(orders: WorkerOrders): Promise<void> {
   const addresses = await listen(parts, config, orders)
   obey(parts, config.drain.deadline, flush)
   tell({ kind: 'listening', addresses })
+}
+
+/** Reads the configuration from what the supervisor checked. */
+function loadGiven({ file, contents, checkedAt }: WorkerOrders): Promise<Loaded> {
+  const given = new Map(contents)
+  return loadConfig(file, {
+    environment: process.env,
+    now: checkedAt,
+    read: (name) => Promise.resolve({ bytes: Buffer.from(given.get(name) ?? '', 'base64'), exposed: false }),
+  })
 }
 
 function countDropped(cell: Cell | undefined, lines: number): void {
@@ -47,7 +50,7 @@ function obey(parts: Parts, deadline: number, flush: () => void): void {
   }
   process.on('message', (message: ToWorker) => {
     if (message.kind === 'drain') leave()
-    else void parts.metrics.registry.getMetricsAsJSON().then((values) => tell({ kind: 'metrics', id: message.id, values: values as never }))
+    else if (message.kind === 'metrics') void parts.metrics.registry.getMetricsAsJSON().then((values) => tell({ kind: 'metrics', id: message.id, values: values as never }))
   })
   // Ctrl-C reaches the whole group: the supervisor says what happens.
   process.on('SIGINT', () => undefined)
@@ -60,6 +63,7 @@ function obey(parts: Parts, deadline: number, flush: () => void): void {
   process.on('uncaughtException', (error) => {
     parts.recorder.noted('error', 'uncaught', { err: { type: error.name, message: error.message, stack: error.stack } })
     process.exitCode = 1
+    tell({ kind: 'leaving' })
     leave()
   })
 }
@@ -68,11 +72,12 @@ function tell(message: FromWorker): void {
   if (process.connected) process.send?.(message)
 }
 
-const orders = process.env['TIDEGATE_WORKER']
-if (orders !== undefined) {
-  run(JSON.parse(orders) as WorkerOrders).catch((error: unknown) => {
-    tell({ kind: 'failed', why: error instanceof Error ? `${(error as NodeJS.ErrnoException).code ?? error.name}: ${error.message}` : 'unknown' })
-    process.exitCode = 1
-    if (process.connected) process.disconnect?.()
-  })
+function failed(error: unknown): void {
+  tell({ kind: 'failed', why: error instanceof Error ? `${(error as NodeJS.ErrnoException).code ?? error.name}: ${error.message}` : 'unknown' })
+  process.exitCode = 1
+  if (process.connected) process.disconnect?.()
 }
+
+process.once('message', (orders: ToWorker) => {
+  if (orders.kind === 'run') run(orders).catch(failed)
+})
