@@ -2,13 +2,12 @@
 // request, a certificate or DNS.
 import { Registry, collectDefaultMetrics, type Metric } from 'prom-client'
 import { REASONS, REFUSALS } from '../refusal.ts'
-import { SERVICE_NAMES } from '../azure/services.ts'
 import { Distributions, Numbers, type Exposed } from './family.ts'
 
 /** `other` stands for every method that is not listed. */
 export const METHODS = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE', 'PATCH', 'MERGE', 'OPTIONS', 'other'] as const
 export const CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const
-export const SERVICES_LABEL = [...SERVICE_NAMES, 'api', 'unknown'] as const
+export const SERVICES = ['blob', 'dfs', 'file', 'queue', 'table', 'api', 'unknown'] as const
 export const OFFERED = ['ssl3', 'tls1.0', 'tls1.1', 'tls1.2', 'tls1.3', 'none'] as const
 export const PROTOCOLS = ['http', 'smb', 'ssh', 'rdp', 'proxy-header', 'silence', 'other'] as const
 export const SAS_KINDS = ['account', 'service', 'user-delegation', 'unknown'] as const

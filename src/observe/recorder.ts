@@ -1,7 +1,6 @@
 // One method an event, writing its metrics and its line together. Decides nothing.
 import { REFUSALS, type Detail, type Refusal } from '../refusal.ts'
-import type { ServiceName } from '../azure/services.ts'
-import { CLASSES, METHODS, UPSTREAM_RESULTS, zeroSasOutcomes, type TrafficMetrics } from './metrics.ts'
+import { CLASSES, METHODS, type SERVICES, UPSTREAM_RESULTS, zeroSasOutcomes, type TrafficMetrics } from './metrics.ts'
 import type { Cell, Distribution } from './family.ts'
 import { redactTarget } from './redact.ts'
 
@@ -18,7 +17,7 @@ export type UpstreamResult = (typeof UPSTREAM_RESULTS)[number]
 /** The numbers of one route, looked up once when the route is made. */
 export interface RouteNumbers {
   readonly route: string
-  readonly service: ServiceName | 'api' | 'unknown'
+  readonly service: (typeof SERVICES)[number]
   readonly requests: readonly (readonly Cell[])[]
   readonly duration: Distribution
   readonly gateway: Distribution
