@@ -73,7 +73,7 @@ function keyFields(key: UserDelegationKey): Partial<SasValues> {
 
 /** A file that was written with JSON.stringify has milliseconds that the service never gave and that no SDK signs. */
 function wholeSeconds(time: string): string {
-  return time.replace(/\.0+Z$/, 'Z')
+  return time.replace(/\.\d+Z$/, 'Z')
 }
 
 function secretFor({ service, resource }: Place, { key, delegationKey }: MintGround, faults: Faults): KeyObject | undefined {
