@@ -112,9 +112,9 @@ export function groupFor(hello: OfferedGroups, version: string): string {
   return group?.iana ?? 'other'
 }
 
-/** Whether any of our groups was offered: tells `tls-no-shared-group` from `tls-no-shared-suite` in TLS 1.2. */
+/** Whether any of our groups of TLS 1.2 was offered: tells `tls-no-shared-group` from `tls-no-shared-suite` there. */
 export function sharesGroup(groups: readonly number[]): boolean {
-  return NAMED_GROUPS.some((group) => groups.includes(group.id))
+  return NAMED_GROUPS.some((group) => !group.only13 && groups.includes(group.id))
 }
 
 /** Whether any of our suites was offered. */
