@@ -19,7 +19,7 @@ export const missingAzurite: string | undefined = existsSync(PROGRAM) ? undefine
 
 /** Starts it with the realm's two keys; gives its ports. It stops with the test. */
 export async function startAzurite(t: Test, realm: Realm): Promise<Azurite> {
-  const own = await realm.certificate('azurite', { names: SERVICES.map((service) => upstreamHost(service)) })
+  const own = await realm.certificate('azurite', { names: ['127.0.0.1', ...SERVICES.map((service) => upstreamHost(service))] })
   const ports = SERVICES.flatMap((service) => [`--${service}Port`, '0'])
   const child = spawn(process.execPath, [PROGRAM, '--silent', '--inMemoryPersistence', '--disableTelemetry', '--skipApiVersionCheck', '--oauth', 'basic', '--cert', own.certFile, '--key', own.keyFile, ...ports], {
     cwd: realm.folder, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, AZURITE_ACCOUNTS: `${ACCOUNT}:${realm.key1}:${realm.key2}` },
