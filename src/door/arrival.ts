@@ -9,6 +9,7 @@ export interface Offer {
   readonly suites: readonly number[]
   readonly groups: readonly number[]
   readonly keyShares: readonly number[]
+  readonly signatures: readonly number[]
   readonly serverName: string | undefined
 }
 

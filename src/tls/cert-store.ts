@@ -2,19 +2,22 @@
 // same name are offered side by side (contract section 3).
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
 import type { Credential } from './credential.ts'
-import { serverOptions, type Profile } from './policy.ts'
+import { serverOptions, takesEcdsa, type OfferedSignatures, type Profile } from './policy.ts'
 
-/** One context's certificates: at most one of each key kind. */
+/** A name's certificates: at most one of each key kind. */
 type Pair = Partial<Record<Credential['keyKind'], Credential>>
 
-interface Published {
-  readonly fallback: SecureContext
-  readonly byName: ReadonlyMap<string, SecureContext>
+/** A context for each kind, since Node takes only one certificate over from the context of a server name. */
+interface Contexts {
+  readonly ec: SecureContext | undefined
+  readonly rsa: SecureContext | undefined
+  readonly curve: string
 }
 
 export class CertStore {
   readonly #profile: Profile
-  #published: Published | undefined
+  /** `default` for a name whose certificates are those of the default context. */
+  #byName: ReadonlyMap<string, Contexts | 'default'> = new Map()
   #fallbackOptions: Pick<SecureContextOptions, 'cert' | 'key'> = {}
 
   constructor(profile: Profile, credentials: readonly Credential[]) {
@@ -22,12 +25,12 @@ export class CertStore {
     this.publish(credentials)
   }
 
-  /** More than one name leads to more than one context: only then must a handshake ask. */
+  /** Some name is shown something else than the default: only then must a handshake ask. */
   get needsServerName(): boolean {
-    return new Set(this.#published?.byName.values()).size > 1
+    return [...this.#byName.values()].some((contexts) => contexts !== 'default')
   }
 
-  /** Certificate and key of the default context, as node:tls takes them. */
+  /** Certificates and keys of the default context, of both kinds, as node:tls takes them. */
   get fallbackOptions(): Pick<SecureContextOptions, 'cert' | 'key'> {
     return this.#fallbackOptions
   }
@@ -36,25 +39,35 @@ export class CertStore {
   publish(credentials: readonly Credential[]): void {
     const [first] = credentials
     if (first === undefined) throw new Error('no credential')
-    const contexts = new Map<string, SecureContext>()
-    const contextOf = (pair: Pair): SecureContext => {
-      const key = `${pair.ec?.fingerprint ?? ''}/${pair.rsa?.fingerprint ?? ''}`
-      let context = contexts.get(key)
-      if (context === undefined) contexts.set(key, (context = createSecureContext({ ...serverOptions(this.#profile), ...material(pair) })))
+    const contexts = new Map<Credential, SecureContext>()
+    const contextOf = (credential: Credential | undefined): SecureContext | undefined => {
+      if (credential === undefined) return undefined
+      let context = contexts.get(credential)
+      if (context === undefined) contexts.set(credential, (context = createSecureContext({ ...serverOptions(this.#profile), ...material({ [credential.keyKind]: credential }) })))
       return context
     }
     const fallback = pairFor(credentials.filter((c) => c === first || c.names.some((name) => first.names.includes(name))))
+    for (const credential of [fallback.ec, fallback.rsa]) contextOf(credential)
     const names = new Set(credentials.flatMap((credential) => credential.names))
-    const byName = new Map([...names].map((name) => [name, contextOf(pairFor(credentials.filter((c) => c.names.includes(name))))]))
-    this.#published = { fallback: contextOf(fallback), byName }
+    this.#byName = new Map([...names].map((name): [string, Contexts | 'default'] => {
+      const { ec, rsa } = pairFor(credentials.filter((c) => c.names.includes(name)))
+      if (ec === fallback.ec && rsa === fallback.rsa) return [name, 'default']
+      return [name, { ec: contextOf(ec), rsa: contextOf(rsa), curve: ec?.key.asymmetricKeyDetails?.namedCurve ?? '' }]
+    }))
     this.#fallbackOptions = material(fallback)
   }
 
-  /** Exact name, then wildcard, then the default (house.md section 7). Names compare in lower case, without trailing dot. */
-  contextFor(serverName: string): SecureContext | undefined {
+  /**
+   * The context of a server name: exact name, then wildcard, then the default (house.md section 7), for which it is
+   * undefined: the handshake stays with what it has, which is both kinds. Names compare in lower case, without trailing
+   * dot. Of two kinds it is EC where the client takes it; `offer` is its hello.
+   */
+  contextFor(serverName: string, offer?: OfferedSignatures): SecureContext | undefined {
     const name = serverName.toLowerCase().replace(/\.$/, '')
-    const published = this.#published
-    return published?.byName.get(name) ?? published?.byName.get(name.replace(/^[^.]+/, '*')) ?? published?.fallback
+    const contexts = this.#byName.get(name) ?? this.#byName.get(name.replace(/^[^.]+/, '*'))
+    if (contexts === undefined || contexts === 'default') return undefined
+    const { ec, rsa, curve } = contexts
+    return ec === undefined || (rsa !== undefined && offer !== undefined && !takesEcdsa(offer, curve)) ? rsa : ec
   }
 }
 

@@ -8,6 +8,8 @@ export interface ClientHello {
   readonly suites: readonly number[]
   readonly groups: readonly number[]
   readonly keyShares: readonly number[]
+  /** Signature schemes; empty where the client names none. */
+  readonly signatures: readonly number[]
   /** Server name in lower case without a trailing dot; undefined without SNI. */
   readonly serverName: string | undefined
 }
@@ -25,7 +27,7 @@ const HELLO_LIMIT = 65536
 /** Records that a hello may come in: enough for one byte in each, and few enough to be looked at with every packet. */
 const RECORDS_LIMIT = 4096
 
-const EXTENSION = { serverName: 0, supportedGroups: 10, supportedVersions: 43, keyShare: 51 } as const
+const EXTENSION = { serverName: 0, supportedGroups: 10, signatureAlgorithms: 13, supportedVersions: 43, keyShare: 51 } as const
 
 /** Reads the hello at the start of `bytes`, which are what came from the client so far. */
 export function readClientHello(bytes: Buffer): HelloState {
@@ -108,7 +110,7 @@ function parseHello(body: Buffer): ClientHello {
   reader.vector(1)
   const suites = numbers(reader.vector(2))
   reader.vector(1)
-  const hello = { version: legacy, suites, groups: [] as number[], keyShares: [] as number[], serverName: undefined as string | undefined }
+  const hello = { version: legacy, suites, groups: [] as number[], keyShares: [] as number[], signatures: [] as number[], serverName: undefined as string | undefined }
   if (reader.done) return hello
   const extensions = new Reader(reader.vector(2))
   while (!extensions.done) readExtension(hello, extensions.number(2), extensions.vector(2))
@@ -124,6 +126,9 @@ function readExtension(hello: Draft, type: number, data: Buffer): void {
       break
     case EXTENSION.supportedGroups:
       hello.groups = numbers(new Reader(data).vector(2))
+      break
+    case EXTENSION.signatureAlgorithms:
+      hello.signatures = numbers(new Reader(data).vector(2))
       break
     case EXTENSION.supportedVersions:
       hello.version = numbers(new Reader(data).vector(1)).filter((v) => !isGrease(v)).reduce((a, b) => Math.max(a, b), 0)

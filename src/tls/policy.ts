@@ -121,3 +121,28 @@ export function sharesGroup(groups: readonly number[]): boolean {
 export function sharesSuite(suites: readonly number[]): boolean {
   return CIPHER_SUITES.some((suite) => suites.includes(suite.id))
 }
+
+/** By OpenSSL's name of a curve: the scheme that a certificate on it signs with in TLS 1.3, and the group that TLS 1.2 asks for. */
+const EC_CURVES: ReadonlyMap<string, { readonly scheme: number; readonly group: number }> = new Map([
+  ['prime256v1', { scheme: 0x0403, group: 0x0017 }], ['secp384r1', { scheme: 0x0503, group: 0x0018 }], ['secp521r1', { scheme: 0x0603, group: 0x0019 }],
+])
+
+/** What of a ClientHello decides whether an EC certificate can be shown. */
+export interface OfferedSignatures {
+  readonly version: number
+  readonly suites: readonly number[]
+  readonly groups: readonly number[]
+  readonly signatures: readonly number[]
+}
+
+/**
+ * Whether a client takes an EC certificate on `curve`. TLS 1.3 ties the scheme to the curve (RFC 8446 section 4.2.3); TLS
+ * 1.2 asks for a suite with ECDSA, and for the curve among the groups (RFC 8422 section 5.1).
+ */
+export function takesEcdsa({ version, suites, groups, signatures }: OfferedSignatures, curve: string): boolean {
+  const needs = EC_CURVES.get(curve)
+  if (needs === undefined) return false
+  if (version >= 0x0304) return signatures.includes(needs.scheme)
+  const suite = CIPHER_SUITES.some(({ id, iana }) => iana.includes('_ECDSA_') && suites.includes(id))
+  return suite && (groups.length === 0 || groups.includes(needs.group)) && [...EC_CURVES.values()].some(({ scheme }) => signatures.includes(scheme))
+}
