@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The command line: picks the command, sets the exit code.
 import { checkCommand } from './check.ts'
+import { inspectCommand } from './inspect.ts'
 import { mintCommand } from './mint.ts'
 import { serveCommand } from './serve.ts'
 
@@ -8,6 +9,7 @@ const COMMANDS: ReadonlyMap<string, { run(args: string[]): Promise<number | unde
   ['serve', { run: serveCommand, says: 'run the gateway' }],
   ['check', { run: checkCommand, says: 'say every fault of a configuration' }],
   ['mint', { run: mintCommand, says: 'make a shared access signature, https only' }],
+  ['inspect', { run: inspectCommand, says: 'say what a SAS URL is and what the gateway would do with it' }],
 ])
 
 function help(): string {

@@ -7,6 +7,7 @@ import type { Duplex, Readable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { arrivalOf } from '../door/arrival.ts'
 import { Refusal } from '../refusal.ts'
+import type { SasVerdict } from '../sas/admission.ts'
 import { isBatch } from '../azure/batch.ts'
 import { admit, findSite, serviceOf, type Snapshot, type StoragePermit } from './admit.ts'
 import { givePassage, registerApiProxy } from './api-proxy.ts'
@@ -161,10 +162,10 @@ class Handlers {
   #passStorage(transaction: Transaction, permit: StoragePermit): void {
     const { route, target, upstreamTarget, fields, sas, sources } = permit
     if (sas !== undefined) {
-      transaction.sas = sas.outcome
-      this.#noteSas(route.account, sas)
+      transaction.sas = sas
+      this.#noteSas(transaction, route.account, sas)
     }
-    for (const source of sources) if (source.sas !== undefined) this.#noteSas(source.account, source.sas)
+    for (const source of sources) if (source.sas !== undefined) this.#noteSas(transaction, source.account, source.sas)
     const method = transaction.request.method ?? ''
     const dispatch: Dispatch = { route, fields, target: upstreamTarget }
     if (isBatch(route.service, method, target)) this.#passBatch(transaction, permit, dispatch)
@@ -182,7 +183,7 @@ class Handlers {
     const { sites, kept } = this.#options.snapshot()
     const now = this.#options.wallClock()
     const { body, edited, verdicts } = judgeBatch(whole, { route, sites, kept, address: transaction.arrival?.address ?? '', now })
-    for (const verdict of verdicts) this.#noteSas(route.account, verdict)
+    for (const verdict of verdicts) this.#noteSas(transaction, route.account, verdict)
     if (!edited) return { body: streamOf(body), fields }
     const { method = '', rawHeaders: raw } = transaction.request
     return { body: streamOf(body), fields: editFields({ method, route, path: target.path, query: target.query, raw, now }, batchEdits(body, fields)) }
@@ -194,8 +195,9 @@ class Handlers {
     return false
   }
 
-  #noteSas(account: string, sas: { kind: string; outcome: string; slot: string | null }): void {
-    this.#options.context.recorder.sasJudged(account, sas.kind, sas.outcome, sas.slot)
+  #noteSas({ arrival }: Transaction, account: string, sas: SasVerdict): void {
+    const { context, wallClock } = this.#options
+    context.recorder.sasPassed(account, { ...sas, httpsOnly: isHttpsOnly(sas) }, arrival?.address ?? '', wallClock())
   }
 
   /** Whatever was thrown on the way: a Refusal as it is, anything else is a fault of ours. */
@@ -212,7 +214,7 @@ class Handlers {
 
   #countSas(transaction: Transaction, refusal: Refusal): void {
     const kind = refusal.detail.kind
-    this.#options.context.recorder.sasJudged(transaction.numbers.route, typeof kind === 'string' ? kind : 'unknown', refusal.reason, null)
+    this.#options.context.recorder.sasRefused(transaction.numbers.route, typeof kind === 'string' ? kind : 'unknown', refusal.reason)
   }
 
   #deliver(transaction: Transaction, refusal: Refusal): void {
@@ -246,6 +248,11 @@ class Handlers {
     const service = serviceOf(undefined, arrival?.offer?.serverName, snapshot().sites)
     refuseRaw(socket, refusal, { service, method, arrival, context, now: wallClock() })
   }
+}
+
+/** Whether the client's own token is https-only: not where it was tightened, or passed without being so. */
+function isHttpsOnly({ outcome, query }: SasVerdict): boolean {
+  return outcome === 'unchanged' || (outcome === 'passed-unverified' && /(?:^|&)spr=https(?:&|$)/.test(query))
 }
 
 const UNPARSABLE = new Map([

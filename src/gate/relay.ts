@@ -76,7 +76,7 @@ export class Relay implements ReplyHandler {
     this.#length = head.length
     reply.sendDate = false
     const close = head.framing === 'close' || unread || this.#context.draining()
-    reply.writeHead(head.status, head.reasonPhrase, downstreamHeaders(head.headers, { tightened: this.#transaction.sas === 'tightened', close }))
+    reply.writeHead(head.status, head.reasonPhrase, downstreamHeaders(head.headers, { tightened: this.#transaction.sas?.outcome === 'tightened', close }))
     if (headGoesFirst(head)) reply.flushHeaders()
     this.#transaction.eventStream = isEventStream(head)
     this.#transaction.replyStartedAt = this.#context.monotonic()

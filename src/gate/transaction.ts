@@ -30,7 +30,7 @@ export class Transaction {
   numbers: RouteNumbers
   exchange: Exchange | undefined
   refusal: Refusal | null = null
-  sas: string | null = null
+  sas: { readonly kind: string; readonly outcome: string } | null = null
   sent = 0
   /** The reply is text/event-stream: silence from the upstream is no fault. */
   eventStream = false

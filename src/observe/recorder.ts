@@ -2,6 +2,7 @@
 import { REFUSALS, type Detail, type Refusal } from '../refusal.ts'
 import { CLASSES, METHODS, type SERVICES, UPSTREAM_RESULTS, zeroSasOutcomes, type TrafficMetrics } from './metrics.ts'
 import type { Cell, Distribution } from './family.ts'
+import { Issuers } from './issuers.ts'
 import { redactTarget } from './redact.ts'
 
 /** What the recorder asks of a logger. */
@@ -50,10 +51,19 @@ export interface FinishedRequest {
   readonly tls: string
   readonly address: string
   readonly peer: string | null
-  readonly sas: string | null
+  readonly sas: { readonly kind: string; readonly outcome: string } | null
   readonly refusal: Refusal | null
   /** The reply did not reach the client whole. */
   readonly broken: boolean
+}
+
+/** A shared access signature that passed. */
+export interface PassedSas {
+  readonly kind: string
+  readonly outcome: string
+  readonly slot: string | null
+  /** The client's own token would not work over plain http. */
+  readonly httpsOnly: boolean
 }
 
 /** A finished handshake. */
@@ -71,6 +81,7 @@ const OTHER = METHODS.length - 1
 
 export class Recorder {
   readonly metrics: TrafficMetrics
+  readonly issuers = new Issuers()
   readonly #log: Log
 
   constructor(metrics: TrafficMetrics, log: Log) {
@@ -147,9 +158,16 @@ export class Recorder {
     if (refusal.reason === 'unexpected') this.#log.error({ requestId, err: describe(refusal.cause) }, 'unexpected')
   }
 
-  sasJudged(account: string, kind: string, outcome: string, slot: string | null): void {
-    this.metrics.sas.child(account, kind, outcome).value++
-    if (slot !== null) this.metrics.sasKeyUsed.child(account, slot).value++
+  /** A token that was refused. */
+  sasRefused(account: string, kind: string, reason: string): void {
+    this.metrics.sas.child(account, kind, reason).value++
+  }
+
+  /** A token that passed: unchanged, tightened, or unverified for want of a key. */
+  sasPassed(account: string, sas: PassedSas, client: string, now: number): void {
+    this.metrics.sas.child(account, sas.kind, sas.outcome).value++
+    if (sas.slot !== null) this.metrics.sasKeyUsed.child(account, sas.slot).value++
+    this.issuers.note(account, sas.kind, sas.slot, client, sas.httpsOnly, now)
   }
 
   requestCompleted(done: FinishedRequest): void {
@@ -187,7 +205,10 @@ function requestLine(done: FinishedRequest): object {
   }
   if (done.upstreamDuration !== null) line.upstreamMs = round(done.upstreamDuration)
   if (done.peer !== null) line.peer = done.peer
-  if (done.sas !== null) line.sas = done.sas
+  if (done.sas !== null) {
+    line.sas = done.sas.outcome
+    line.sasKind = done.sas.kind
+  }
   if (done.broken) line.broken = true
   if (done.refusal !== null) {
     line.reason = done.refusal.reason

@@ -1,6 +1,7 @@
 // What supervisor and workers say to each other. Small, and nothing secret: keys are read by each process itself.
 import type { AddressInfo } from 'node:net'
 import type { ExposedValues } from '../observe/family.ts'
+import type { IssuerCount } from '../observe/issuers.ts'
 
 export interface Bound {
   readonly tls: string
@@ -13,7 +14,7 @@ export type FromWorker =
   | { readonly kind: 'failed'; readonly why: string }
   /** A fault of its own: it drains, and another one should take its place at once. */
   | { readonly kind: 'leaving' }
-  | { readonly kind: 'metrics'; readonly id: number; readonly values: ExposedValues[] }
+  | { readonly kind: 'metrics'; readonly id: number; readonly values: ExposedValues[]; readonly issuers: readonly IssuerCount[] }
 
 /** What a worker is to run. It is given the files as the supervisor checked them, not what the disk holds by now. */
 export interface WorkerOrders {

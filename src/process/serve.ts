@@ -40,7 +40,7 @@ export async function serve(loaded: Loaded): Promise<void> {
     },
     status: async () => {
       await supervisor.collect()
-      return statusOf({ loaded, versions, addresses, numbers: supervisor.totals.with(await own()), missing: readiness.missing, now: Date.now() })
+      return statusOf({ loaded, versions, addresses, numbers: supervisor.totals.with(await own()), issuers: supervisor.totals.issuers, missing: readiness.missing, now: Date.now() })
     },
     connection: (change) => {
       metrics.connectionsOpen.child('admin').value += change

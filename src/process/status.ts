@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { Loaded } from '../config/load.ts'
 import type { ExposedValues } from '../observe/family.ts'
+import type { IssuerCount } from '../observe/issuers.ts'
 import type { StateMetrics } from '../observe/metrics.ts'
 import { SERVICE_NAMES } from '../azure/services.ts'
 import { sum } from './totals.ts'
@@ -66,8 +67,19 @@ interface Certificate {
 /** Every certificate that the configuration put to use, by the name of its place in the configuration. */
 export function certificatesOf(loaded: Loaded): Certificate[] {
   const server = loaded.credentials.map((credential, i): Certificate => ({ name: `tls.certificates[${i}]`, use: 'server', validUntil: credential.validUntil }))
-  const trust = [...loaded.trust.values()].map((bundle, i): Certificate => ({ name: `upstream-ca-${i + 1}`, use: 'upstream-ca', validUntil: bundle.validUntil }))
+  const trust = trustOf(loaded)
   return [...server, ...trust]
+}
+
+function trustOf({ config, trust }: Loaded): Certificate[] {
+  const places = [
+    ...(config.storage?.accounts ?? []).flatMap((account, i) => SERVICE_NAMES.map((service) => [`storage.accounts[${i}].${service}.ca`, account[service]?.ca] as const)),
+    ...config.apis.map((api, i) => [`apis[${i}].ca`, api.upstream.ca] as const),
+  ]
+  return places.flatMap(([name, file]) => {
+    const bundle = file === undefined ? undefined : trust.get(file)
+    return bundle === undefined ? [] : [{ name, use: 'upstream-ca' as const, validUntil: bundle.validUntil }]
+  })
 }
 
 /** Sets the gauges that the configuration in force decides. */
@@ -84,13 +96,14 @@ export interface StatusFacts {
   readonly versions: Versions
   readonly addresses: object
   readonly numbers: ExposedValues[][]
+  readonly issuers: readonly IssuerCount[]
   readonly missing: readonly string[]
   /** Milliseconds since the epoch. */
   readonly now: number
 }
 
 /** The body of /status. */
-export function statusOf({ loaded, versions, addresses, numbers, missing, now }: StatusFacts): object {
+export function statusOf({ loaded, versions, addresses, numbers, issuers, missing, now }: StatusFacts): object {
   return {
     version: versions.tidegate,
     versions,
@@ -104,6 +117,19 @@ export function statusOf({ loaded, versions, addresses, numbers, missing, now }:
     listeners: addresses,
     routes: routesOf(loaded),
     refusals: refusalsIn(numbers),
+    sas: sasStatus(numbers, issuers),
+  }
+}
+
+/** Tokens by account, kind and outcome; and who brings tokens that would work over plain http: their issuers must be fixed. */
+function sasStatus(numbers: ExposedValues[][], issuers: readonly IssuerCount[]): object {
+  const family = sum(numbers).find(({ name }) => name === 'tidegate_sas_total')
+  const outcomes = (family?.values ?? []).filter(({ value }) => value > 0).map(({ labels, value }) => ({ ...labels, count: value }))
+  const open = issuers.filter((issuer) => issuer.open > 0)
+  return {
+    outcomes,
+    httpsOnlyEverywhere: open.length === 0,
+    mustBeFixed: open.map((issuer) => ({ ...issuer, lastSeen: new Date(issuer.lastSeen).toISOString() })),
   }
 }
 

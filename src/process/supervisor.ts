@@ -4,7 +4,6 @@ import cluster, { type Worker } from 'node:cluster'
 import { fileURLToPath } from 'node:url'
 import type { Loaded } from '../config/load.ts'
 import type { StateMetrics } from '../observe/metrics.ts'
-import type { ExposedValues } from '../observe/family.ts'
 import type { Log } from '../observe/recorder.ts'
 import { WORKER_FLAGS } from './collector.ts'
 import { portOf, type Bound, type FromWorker, type ToWorker, type WorkerOrders } from './messages.ts'
@@ -104,7 +103,7 @@ export class Supervisor {
       worker.on('message', (message: FromWorker) => {
         if (message.kind === 'listening') resolve(this.#listening(message.addresses))
         else if (message.kind === 'leaving') this.#replace(worker)
-        else if (message.kind === 'metrics') this.#answered(worker, message.id, message.values)
+        else if (message.kind === 'metrics') this.#answered(worker, message)
         else reject(new Error(message.why))
       })
       worker.on('exit', (code, signal) => {
@@ -128,8 +127,8 @@ export class Supervisor {
     return this.#bound
   }
 
-  #answered(worker: Worker, id: number, values: ExposedValues[]): void {
-    this.totals.update(worker.id, values)
+  #answered(worker: Worker, { id, values, issuers }: FromWorker & { kind: 'metrics' }): void {
+    this.totals.update(worker.id, values, issuers)
     this.#asked.get(id)?.()
   }
 

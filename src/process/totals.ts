@@ -1,24 +1,35 @@
 // The workers' numbers as one: counters of workers that are gone stay in the sum, since a counter must never fall.
 import { AggregatorRegistry } from 'prom-client'
 import type { ExposedValues } from '../observe/family.ts'
+import { mergeIssuers, type IssuerCount } from '../observe/issuers.ts'
 
 
 export class Totals {
   readonly #last = new Map<number, ExposedValues[]>()
+  readonly #issuers = new Map<number, readonly IssuerCount[]>()
   #retired: ExposedValues[] = []
+  #retiredIssuers: readonly IssuerCount[] = []
 
   /** The latest numbers of a worker, by its process id. */
-  update(worker: number, values: ExposedValues[]): void {
+  update(worker: number, values: ExposedValues[], issuers: readonly IssuerCount[] = []): void {
     this.#last.set(worker, values)
+    this.#issuers.set(worker, issuers)
   }
 
   /** A worker is gone: its gauges go with it, its counters stay. */
   retire(worker: number): void {
     const values = this.#last.get(worker)
     this.#last.delete(worker)
+    this.#retiredIssuers = mergeIssuers([this.#retiredIssuers, this.#issuers.get(worker) ?? []])
+    this.#issuers.delete(worker)
     if (values === undefined) return
     const counting = values.filter((family) => family.type !== 'gauge' && family.aggregator === 'sum')
     this.#retired = sum([this.#retired, counting])
+  }
+
+  /** Who hands out tokens, over all workers. */
+  get issuers(): IssuerCount[] {
+    return mergeIssuers([this.#retiredIssuers, ...this.#issuers.values()])
   }
 
   /** All workers' numbers, with `own` ones of the supervisor. */

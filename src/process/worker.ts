@@ -50,7 +50,7 @@ function obey(parts: Parts, deadline: number, flush: () => void): void {
   }
   process.on('message', (message: ToWorker) => {
     if (message.kind === 'drain') leave()
-    else if (message.kind === 'metrics') void parts.metrics.registry.getMetricsAsJSON().then((values) => tell({ kind: 'metrics', id: message.id, values: values as never }))
+    else if (message.kind === 'metrics') void parts.metrics.registry.getMetricsAsJSON().then((values) => tell({ kind: 'metrics', id: message.id, values: values as never, issuers: parts.recorder.issuers.list() }))
   })
   // Ctrl-C reaches the whole group: the supervisor says what happens.
   process.on('SIGINT', () => undefined)

@@ -48,8 +48,13 @@ export function fault(faults: Faults, option: WishOption | WishFlag | 'user-dele
 /** A value as it may stand on a terminal: on one line, 60 characters at most. */
 export function shown(value: string): string {
   if (value === '') return 'empty text'
-  const line = value.replace(UNPRINTABLE, (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`)
+  const line = visible(value)
   return line.length > LONGEST ? `${line.slice(0, LONGEST - 1)}…` : line
+}
+
+/** Text without characters that a terminal obeys or that turn it around. */
+export function visible(value: string): string {
+  return value.replace(UNPRINTABLE, (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`)
 }
 
 /**
