@@ -33,8 +33,7 @@ const USAGE = 2
 /** Of the review: a configuration has storage.sas.maxLifetime. */
 const WEEK_MS = 7 * 86_400_000
 const INPUT_LIMIT = 16 * 1024 * 1024
-/** Words of an argument can be part of a URL. */
-const SIGNATURE = /sig(=|%3d)[^\s'"]*/gi
+const SIGNATURE = /sig(=|%3d)[^\s'":;]*/gi
 
 interface Options {
   readonly config?: string
@@ -69,9 +68,14 @@ function readOptions(args: string[]): Options | undefined {
   } catch (error) {
     const text = sayUsage(error, 'inspect')
     if (text === undefined) throw error
-    process.stderr.write(text.replace(SIGNATURE, 'sig$1REDACTED'))
+    process.stderr.write(withoutSignatures(text))
     return undefined
   }
+}
+
+/** Faults repeat words of the arguments, and a URL can stand where an option or a file belongs. */
+function withoutSignatures(text: string): string {
+  return text.replace(SIGNATURE, 'sig$1REDACTED')
 }
 
 function wrong(what: string): number {
@@ -87,8 +91,8 @@ async function groundFor({ config, json }: Options, now: number): Promise<Inspec
     return { now, maxLifetime: loaded.config.storage?.sas.maxLifetime ?? WEEK_MS, find: finderFor(loaded) }
   } catch (error) {
     if (!(error instanceof ConfigFaults)) throw error
-    if (json) process.stdout.write(jsonFindings(error))
-    else process.stderr.write(sayFindings(error, config))
+    if (json) process.stdout.write(withoutSignatures(jsonFindings(error)))
+    else process.stderr.write(withoutSignatures(sayFindings(error, config)))
     return undefined
   }
 }
