@@ -34,9 +34,24 @@ export function createLogger(options: LogOptions): LogSink {
   sink.on('drop', () => options.onDropped(1))
   // A full disk or a closed pipe must not end the process: what could not be written is dropped, and counted.
   sink.on('error', () => options.onDropped(1))
+  neverWaitForFailing(sink)
   const timer = setInterval(() => sink.flush(), FLUSH_EVERY_MS)
   timer.unref()
   return { log: pino(settings(options.level), sink), flush: () => flushNow(sink) }
+}
+
+/**
+ * A synchronous flush of sonic-boom tries for ever where writing fails (a full disk), and pino flushes so at exit: the
+ * process could not end. While the last write failed there is nothing to wait for.
+ */
+function neverWaitForFailing(sink: ReturnType<typeof pino.destination>): void {
+  const flushSync = sink.flushSync.bind(sink)
+  let failing = false
+  sink.on('error', () => (failing = true))
+  sink.on('write', () => (failing = false))
+  sink.flushSync = () => {
+    if (!failing) flushSync()
+  }
 }
 
 /** A logger over any stream, for tests and for tools. */
