@@ -42,7 +42,12 @@ export function keyInFile(bytes: Buffer): UserDelegationKey | string {
   }
   const missing = [...FIELDS.filter((field) => field !== OPTIONAL), 'value'].filter((name) => text(name) === undefined)
   if (missing.length > 0) return `no ${missing.join(', no ')}`
-  return assemble(text, text('value')) ?? 'a value that is not a key in base64'
+  return assemble((field) => wholeSeconds(field, text(field)), text('value')) ?? 'a value that is not a key in base64'
+}
+
+/** An SDK's key written as JSON has fractions of a second in its times; the SDKs sign them in whole seconds. */
+function wholeSeconds(field: TextField, text: string | undefined): string | undefined {
+  return field === 'signedStartsOn' || field === 'signedExpiresOn' ? text?.replace(/\.\d+Z$/, 'Z') : text
 }
 
 /** What a key file must hold. */
