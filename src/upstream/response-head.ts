@@ -32,7 +32,8 @@ const SPECIAL: ReadonlyMap<string, FieldKind> = new Map<string, FieldKind>([
 ])
 // Control characters but TAB, and a CR or LF that is not part of a line's end.
 const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/
-const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d{2})(?: ([^\r\n]*))?$/
+// Beyond 599 no status is one (RFC 9110 section 15).
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5]\d{2})(?: ([^\r\n]*))?$/
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const DIGITS = /^\d{1,15}$/
 
