@@ -109,6 +109,7 @@ const FAULTS: Readonly<Record<string, Fault & { readonly script: Script }>> = {
   'a blank before the colon': { ...reset, script: (turn) => turn.write('HTTP/1.1 200 OK\r\nContent-Length : 5\r\n\r\nhello') },
   'a head without end': { ...reset, script: (turn) => turn.write(`HTTP/1.1 200 OK\r\nX: ${'y'.repeat(70_000)}`) },
   'something else than HTTP': { ...reset, script: (turn) => turn.write('SSH-2.0-OpenSSH\r\n\r\n') },
+  'a status that is none': { ...reset, script: (turn) => turn.write('HTTP/1.1 600 Odd\r\nContent-Length: 2\r\n\r\nok') },
   'an unasked 101': { ...reset, script: (turn) => turn.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n') },
   'endless interim replies': { ...reset, script: (turn) => turn.write('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(50)) },
   'a redirect to http': { ...reset, script: (turn) => turn.reply(302, ['Location: http://evil.example/']) },

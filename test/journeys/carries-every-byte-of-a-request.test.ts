@@ -5,7 +5,7 @@ import t from 'tap'
 import { far, startGate } from '../support/gate.ts'
 import { createRealm, storageHost, upstreamHost } from '../support/realm.ts'
 import { dial } from '../support/sockets.ts'
-import { startUpstream, type Message } from '../support/upstream.ts'
+import { ok, startUpstream, type Message } from '../support/upstream.ts'
 
 const API = 'api.localhost'
 const realm = await createRealm(t)
@@ -113,6 +113,42 @@ for (const { way, client, host, prefix } of ways) {
     }
   })
 }
+
+for (const { way, host, prefix } of ways) {
+  void t.test(`requests behind one another, clients of HTTP/1.0, clients that close: ${way}`, async (test) => {
+    let first: (() => void) | undefined
+    upstream.script(async (turn) => {
+      if (turn.request.target.endsWith('/1')) await new Promise<void>((resolve) => (first = resolve))
+      else first?.()
+      await turn.reply(200, [], turn.request.target)
+    })
+    const client = await dial(test, gate, { servername: host })
+    const heads = [1, 2, 3].map((number) => `GET ${prefix}/${number} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+    for (const head of heads) client.expect(head)
+    await client.send(heads.join(''))
+    await client.reply(3)
+    test.strictSame(client.replies.map(({ text }) => text), [1, 2, 3].map((number) => `${prefix}/${number}`), 'each gets its own, in order')
+    test.equal((await client.ask(`GET ${prefix}/last`, [`Host: ${host}`, 'Connection: close'])).header('connection'), 'close')
+    test.equal(await client.ended(), 'fin')
+
+    upstream.script((turn) => turn.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n'))
+    const old = await dial(test, gate, { servername: host })
+    const reply = await old.request(`GET ${prefix}/old HTTP/1.0\r\nHost: ${host}\r\n\r\n`)
+    test.strictSame([reply.text, reply.all('transfer-encoding'), await old.ended()], ['ok', [], 'fin'], 'no chunks for HTTP/1.0')
+    test.equal(last().line, `GET ${prefix}/old HTTP/1.1`)
+    const chunks = await dial(test, gate, { servername: host })
+    test.equal((await chunks.request(`PUT ${prefix}/old HTTP/1.0\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n`, '0\r\n\r\n')).status, 400, 'nor from it')
+    upstream.script(ok)
+  })
+}
+
+void t.test('the secondary has a name of its own, up there too', async (test) => {
+  const second = await startGate(test, realm, { storage: { blob: { ...far(realm, upstreamHost('blob'), upstream.port), secondary: `https://${upstreamHost('blob', 'tideoffice-secondary')}:${upstream.port}` } } })
+  const host = storageHost('blob', 'tideoffice-secondary')
+  const client = await dial(test, second, { servername: host })
+  test.equal((await client.ask('GET /c/b?comp=stats', [`Host: ${host}`, 'Authorization: SharedKey tideoffice:abc='])).status, 200)
+  test.match([last().target, last().header('host'), last().header('authorization')], ['/c/b?comp=stats', `${upstreamHost('blob', 'tideoffice-secondary')}:${upstream.port}`, 'SharedKey tideoffice:abc='])
+})
 
 void t.test('the reply comes back as it was', async (test) => {
   const fields = ['x-ms-request-id: 1', 'ETag: "0x8D"', 'X-Twice: a', 'x-twice: b', 'Set-Cookie: a=1', 'Set-Cookie: b=2', 'X-Latin: caf\xe9', 'Content-Type: text/plain; charset="x"', 'x-ms-meta-A_b: 1', 'Date: Tue, 24 Nov 2026 06:40:00 GMT', 'Server: Odd/1', 'Content-Encoding: gzip', 'Vary: Origin']
