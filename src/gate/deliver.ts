@@ -19,6 +19,8 @@ export function deliverRefusal(transaction: Transaction, refusal: Refusal, servi
   const { request, reply } = transaction
   // A client that has left is told nothing, and nothing was refused to it.
   if (reply.destroyed) return
+  // Told whole already: what is wrong behind a reply ends the connection, not the reply.
+  if (reply.writableEnded) return endBehind(reply, request.socket)
   transaction.refused(refusal)
   if (refusal.row.status === null || reply.headersSent) {
     breakOff(reply)
@@ -40,6 +42,12 @@ export function deliverRefusal(transaction: Transaction, refusal: Refusal, servi
   reply.writeHead(answer.status, answer.reasonPhrase, headers)
   reply.end(answer.body)
   if (!request.complete) dropRest(request)
+}
+
+function endBehind(reply: ServerResponse, socket: Socket): void {
+  lingerAtEnd(socket)
+  if (reply.writableFinished) socket.destroySoon()
+  else reply.once('finish', () => socket.destroySoon())
 }
 
 /** By a reset, once the reply has begun: where its end is that of the connection, a plain end would vouch for it. */
