@@ -2,6 +2,7 @@
 // the connection it came from: Node's private `_parent`, pinned by test/door/arrival.test.ts.
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import type { RollMember } from '../roll.ts'
 
 /** What a ClientHello said, as far as later steps need it; tls/client-hello.ts reads it. */
 export interface Offer {
@@ -14,7 +15,9 @@ export interface Offer {
 }
 
 /** An accepted connection. */
-export interface Arrival {
+export interface Arrival extends RollMember {
+  /** The connection itself, until it is closed. */
+  readonly socket: Socket
   readonly listener: 'tls' | 'plain'
   /** The client's address: the TCP peer's, or what a listed balancer says; an IPv4-mapped one as IPv4. */
   address: string
@@ -42,6 +45,8 @@ interface Wrapping { readonly _parent?: Socket | null }
 /** Notes who came; called once for each connection, at accept. `now` in monotonic milliseconds. */
 export function recordArrival(socket: Socket, listener: Arrival['listener'], now: number): Arrival {
   const arrival: Arrival = {
+    place: -1,
+    socket,
     listener,
     address: plainAddress(socket.remoteAddress ?? ''),
     port: socket.remotePort ?? 0,

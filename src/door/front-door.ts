@@ -2,6 +2,7 @@
 // hands the connection to TLS or refuses it (contract section 5; data-path.md 0.5 says why it looks at every one).
 import { createServer, isIPv6, type BlockList, type Server, type Socket } from 'node:net'
 import type { Server as TlsServer } from 'node:tls'
+import { Roll } from '../roll.ts'
 import { Refusal, type Detail, type Reason } from '../refusal.ts'
 import type { Recorder } from '../observe/recorder.ts'
 import { amendArrival, recordArrival, type Arrival, type Offer } from './arrival.ts'
@@ -70,8 +71,8 @@ class Door implements FrontDoor {
   readonly #options: DoorOptions
   readonly #recorder: Recorder
   readonly #toTls: ((socket: Socket) => void) | undefined
-  /** In the order of accepting, so that the sweep stops at the first one that still has time. */
-  readonly #pending = new Map<Arrival, Socket>()
+  /** Accepted, and not yet a TLS connection. */
+  readonly #pending = new Roll<Arrival>()
   readonly #partial = new Map<Socket, Buffer>()
   readonly #sweeper: NodeJS.Timeout
 
@@ -93,18 +94,18 @@ class Door implements FrontDoor {
     socket.on('error', ignore)
     socket.once('close', () => this.#left(socket, arrival))
     if (census.open > limits.connections || this.#crowded(arrival)) return this.#refuse(socket, arrival, new Refusal('too-many-connections'))
-    this.#pending.set(arrival, socket)
+    this.#pending.enter(arrival)
     this.#listen(socket, arrival)
   }
 
   settled(arrival: Arrival | undefined): void {
     if (arrival === undefined) return
     this.#endHandshake(arrival)
-    this.#pending.delete(arrival)
+    this.#pending.leave(arrival)
   }
 
   close(): void {
-    for (const socket of this.#pending.values()) socket.destroy()
+    for (const { socket } of this.#pending.all()) socket.destroy()
     clearInterval(this.#sweeper)
   }
 
@@ -198,13 +199,13 @@ class Door implements FrontDoor {
   }
 
   #sayHttps(socket: Socket, arrival: Arrival, head: { method: string; host: string | undefined }): void {
-    this.#pending.delete(arrival)
+    this.#pending.leave(arrival)
     this.#recorder.plaintextSeen('http')
     this.#note(arrival, refusePlaintext(socket, head, this.#options.plaintext), { protocol: 'http' })
   }
 
   #refuse(socket: Socket, arrival: Arrival, refusal: Refusal, facts: Detail = {}): void {
-    this.#pending.delete(arrival)
+    this.#pending.leave(arrival)
     this.#note(arrival, refusal, { ...(arrival.balancer === null ? {} : { balancer: arrival.balancer }), ...facts })
     socket.destroy()
   }
@@ -219,7 +220,7 @@ class Door implements FrontDoor {
     this.#options.census.open--
     this.#endHandshake(arrival)
     this.#leaveAddress(arrival)
-    this.#pending.delete(arrival)
+    this.#pending.leave(arrival)
     this.#partial.delete(socket)
     this.#recorder.connectionClosed(arrival.listener)
   }
@@ -250,10 +251,7 @@ class Door implements FrontDoor {
 
   #sweep(): void {
     const before = this.#options.monotonic() - this.#options.handshakeTimeout
-    for (const [arrival, socket] of this.#pending) {
-      if (arrival.acceptedAt > before) return
-      this.#late(socket, arrival)
-    }
+    for (const arrival of this.#pending.all()) if (arrival.acceptedAt <= before) this.#late(arrival.socket, arrival)
   }
 
   #late(socket: Socket, arrival: Arrival): void {

@@ -235,7 +235,7 @@ class Handlers {
       return
     }
     const refusal = new Refusal(UNPARSABLE.get(error.code ?? '') ?? 'http-malformed', { code: error.code ?? null })
-    const underWay = [...this.#options.context.live].find((transaction) => transaction.request.socket === socket)
+    const underWay = this.#options.context.live.all().find((transaction) => transaction.request.socket === socket)
     if (underWay === undefined) return this.#refuseSocket(socket, refusal, '')
     // The body broke off into something that is not HTTP while the request was being carried.
     underWay.exchange?.abort()

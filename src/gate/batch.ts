@@ -30,8 +30,9 @@ export interface JudgedBatch {
   readonly verdicts: readonly SasVerdict[]
 }
 
-/** Reads a batch's body; rejects with `batch-malformed` beyond its limit. */
+/** Reads a batch's body; rejects with `batch-malformed` beyond its limit, and in an encoding that hides it. */
 export async function readBatch(transaction: Transaction, fields: RequestFields): Promise<Buffer> {
+  if (CONTENT_CODED.test(fields.lines)) refuse('batch-malformed', { why: 'encoded body' })
   if ((fields.contentLength ?? 0) > BATCH_LIMIT) refuse('batch-malformed', { why: 'too large' })
   if (transaction.awaitsContinue) {
     transaction.awaitsContinue = false
@@ -44,7 +45,7 @@ export async function readBatch(transaction: Transaction, fields: RequestFields)
 export function judgeBatch(body: Buffer, facts: BatchFacts): JudgedBatch {
   const text = body.toString('latin1')
   const lines = requestLines(text)
-  if (lines === undefined) return refuse('batch-malformed', { why: 'encoded part' })
+  if (typeof lines === 'string') return refuse('batch-malformed', { why: lines })
   const verdicts: SasVerdict[] = []
   let out = ''
   let at = 0
@@ -70,15 +71,20 @@ export function streamOf(body: Buffer): Readable {
 }
 
 const ABSOLUTE = /^(https?):\/\/([^/?#]+)([^#]*)$/i
+/** `ftp:…`, `http:/…`: nobody's to guess. */
+const OTHER_SCHEME = /^[a-z][a-z0-9+.-]*:/i
+const CONTENT_CODED = /(?:^|\r\n)content-encoding:(?![ \t]*(?:identity)?[ \t]*\r\n)/i
 
 /** The request target of a part as it goes up. */
 function judgePart({ target }: RequestLine, facts: BatchFacts, verdicts: SasVerdict[]): string {
   const absolute = ABSOLUTE.exec(target)
   if (absolute?.[1]?.toLowerCase() === 'http') refuse('batch-malformed', { why: 'a part names http' })
+  if (absolute === null && OTHER_SCHEME.test(target)) refuse('batch-malformed', { why: 'a part\'s target' })
   const relative = absolute === null ? target : (absolute[3] ?? '')
-  const { origin } = facts.route
-  const front = absolute === null ? origin.pathPrefix : frontOf(absolute[2] ?? '', facts)
-  return front + tightened(relative.startsWith('/') ? relative : `/${relative}`, facts, verdicts, absolute === null && !relative.startsWith('/'))
+  const { pathPrefix } = facts.route.origin
+  const front = absolute === null ? pathPrefix : frontOf(absolute[2] ?? '', facts)
+  const bare = absolute === null && !relative.startsWith('/') && pathPrefix === ''
+  return front + tightened(relative.startsWith('/') ? relative : `/${relative}`, facts, verdicts, bare)
 }
 
 /** Where a part names the gate it is put on the service's name; where it names the service it stays; nobody else is named. */

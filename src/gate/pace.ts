@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { connectionUnder } from '../door/arrival.ts'
 import { Refusal } from '../refusal.ts'
+import type { Roll } from '../roll.ts'
 import type { Exchange } from '../upstream/exchange.ts'
 import { UpstreamFailure } from '../upstream/failure.ts'
 import type { Transaction } from './transaction.ts'
@@ -13,7 +14,7 @@ export interface PaceOptions {
   readonly minimumRate: number
   /** Milliseconds from the request's last byte to the reply's first. */
   readonly upstreamTimeout: number
-  readonly live: ReadonlySet<Transaction>
+  readonly live: Roll<Transaction>
   readonly monotonic: () => number
   /** Ends a transaction whose client is too slow. */
   cut(transaction: Transaction, refusal: Refusal): void
@@ -33,7 +34,7 @@ interface Track {
 export function keepPace(options: PaceOptions): () => void {
   const tracks = new WeakMap<Transaction, Track>()
   const timer = setInterval(() => {
-    for (const transaction of options.live) watch(transaction, tracks, options)
+    for (const transaction of options.live.all()) watch(transaction, tracks, options)
   }, Math.min(TICK_MS, Math.max(50, options.upstreamTimeout / 4)))
   timer.unref()
   return () => clearInterval(timer)

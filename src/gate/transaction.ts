@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls'
 import { arrivalOf, type Arrival } from '../door/arrival.ts'
 import type { Recorder, RouteNumbers } from '../observe/recorder.ts'
 import type { Refusal } from '../refusal.ts'
+import type { Roll, RollMember } from '../roll.ts'
 import type { Exchange } from '../upstream/exchange.ts'
 import type { RequestFields } from './headers.ts'
 
@@ -13,12 +14,12 @@ export interface TransactionContext {
   /** Numbers of requests that reached no route. */
   readonly unrouted: RouteNumbers
   /** Transactions under way, for the pace keeper and for draining. */
-  readonly live: Set<Transaction>
+  readonly live: Roll<Transaction>
   readonly monotonic: () => number
   readonly requestId: () => string
 }
 
-export class Transaction {
+export class Transaction implements RollMember {
   readonly request: IncomingMessage
   readonly reply: ServerResponse
   readonly arrival: Arrival | undefined
@@ -41,6 +42,7 @@ export class Transaction {
   repliedAt = 0
   /** `Expect: 100-continue` is still to be answered. */
   awaitsContinue: boolean
+  place = -1
   readonly #context: TransactionContext
 
   constructor(request: IncomingMessage, reply: ServerResponse, awaitsContinue: boolean, context: TransactionContext) {
@@ -53,7 +55,7 @@ export class Transaction {
     this.numbers = context.unrouted
     this.awaitsContinue = awaitsContinue
     this.#context = context
-    context.live.add(this)
+    context.live.enter(this)
     reply.once('close', this.#over)
   }
 
@@ -72,7 +74,7 @@ export class Transaction {
 
   readonly #over = (): void => {
     const { recorder, live, monotonic, unrouted } = this.#context
-    live.delete(this)
+    live.leave(this)
     if (this.numbers !== unrouted) this.numbers.inFlight.value--
     const broken = !this.reply.writableFinished
     if (broken) this.exchange?.abort()

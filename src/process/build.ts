@@ -10,6 +10,7 @@ import { describeOffer, watchHandshakes } from '../gate/handshakes.ts'
 import { keepPace } from '../gate/pace.ts'
 import type { Transaction, TransactionContext } from '../gate/transaction.ts'
 import { createTrafficMetrics, type TrafficMetrics } from '../observe/metrics.ts'
+import { Roll } from '../roll.ts'
 import { Recorder, type Log } from '../observe/recorder.ts'
 import { createKeptResults } from '../sas/admission.ts'
 import { CertStore } from '../tls/cert-store.ts'
@@ -38,7 +39,7 @@ export interface Parts {
   readonly pools: readonly UpstreamPool[]
   readonly metrics: TrafficMetrics
   readonly recorder: Recorder
-  readonly live: ReadonlySet<Transaction>
+  readonly live: Roll<Transaction>
   /** Turning it on is one-way: new requests are refused with `draining`. */
   readonly drain: { on: boolean }
   readonly stopPace: () => void
@@ -57,7 +58,7 @@ export async function buildParts(loaded: Loaded, surroundings: Surroundings): Pr
   const routing = buildRouting(loaded, recorder, monotonic)
   const snapshot = snapshotOf(loaded, routing.sites, routing.sourceHosts)
   const requestId = requestIds(surroundings.seed)
-  const live = new Set<Transaction>()
+  const live = new Roll<Transaction>()
   const drain = { on: false }
   const context: TransactionContext = { recorder, unrouted: recorder.routeNumbers('unknown', 'unknown'), live, monotonic, requestId }
   const { app, server } = await buildGate(gateOptions(loaded, { context, snapshot, drain, wallClock }))
