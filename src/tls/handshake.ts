@@ -18,6 +18,9 @@ const BY_CODE = new Map<string, Reason>([
   ['ERR_SSL_INAPPROPRIATE_FALLBACK', 'tls-version'],
   ['ERR_SSL_WRONG_VERSION_NUMBER', 'tls-malformed'],
   ['ERR_SSL_NO_SHARED_CIPHER', 'tls-no-shared-suite'],
+  // Before TLS 1.3 the signature was a part of the suite; our certificate's kind is what such a client lacks.
+  ['ERR_SSL_NO_SHARED_SIGNATURE_ALGORITHMS', 'tls-no-shared-suite'],
+  ['ERR_SSL_NO_SUITABLE_SIGNATURE_ALGORITHM', 'tls-no-shared-suite'],
   ['ERR_SSL_NO_SUITABLE_KEY_SHARE', 'tls-no-shared-group'],
   ['ERR_SSL_NO_SHARED_GROUP', 'tls-no-shared-group'],
   ['ERR_SSL_NO_SUITABLE_GROUPS', 'tls-no-shared-group'],

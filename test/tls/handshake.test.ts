@@ -12,6 +12,8 @@ const ROWS: [code: string | undefined, authorizationError: string | undefined, h
   ['ERR_SSL_INAPPROPRIATE_FALLBACK', undefined, hello([0xc02b], [23]), 'tls-version'],
   ['ERR_SSL_NO_SHARED_CIPHER', undefined, hello([0x0035], [23]), 'tls-no-shared-suite'],
   ['ERR_SSL_NO_SHARED_CIPHER', undefined, undefined, 'tls-no-shared-suite'],
+  ['ERR_SSL_NO_SHARED_SIGNATURE_ALGORITHMS', undefined, hello([0xc02b], [23]), 'tls-no-shared-suite'],
+  ['ERR_SSL_NO_SUITABLE_SIGNATURE_ALGORITHM', undefined, hello([0x1301], [29], 0x0304), 'tls-no-shared-suite'],
   // TLS 1.2 calls a missing group a missing suite.
   ['ERR_SSL_NO_SHARED_CIPHER', undefined, hello([0xc02b], [25]), 'tls-no-shared-group'],
   ['ERR_SSL_NO_SHARED_CIPHER', undefined, hello([0xc02b], [0x11ec]), 'tls-no-shared-group'],
