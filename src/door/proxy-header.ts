@@ -45,9 +45,14 @@ function parseV1(bytes: Buffer): ProxyHeaderState {
   const length = end + 2
   if (family === 'UNKNOWN') return { client: undefined, length }
   const version = family === 'TCP4' ? 4 : family === 'TCP6' ? 6 : -1
-  if (rest.length > 0 || isIP(source) !== version || isIP(destination) !== version) return 'invalid'
+  if (rest.length > 0 || !isAddress(source, version) || !isAddress(destination, version)) return 'invalid'
   if (!isPort(sourcePort) || !isPort(destinationPort)) return 'invalid'
   return { client: { address: source, port: Number(sourcePort) }, length }
+}
+
+/** A zone (`fe80::1%eth0`) means something on the balancer alone. */
+function isAddress(text: string, version: number): boolean {
+  return isIP(text) === version && !text.includes('%')
 }
 
 function isPort(text: string): boolean {
