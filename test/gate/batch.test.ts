@@ -35,6 +35,8 @@ function bodyOf(...targets: readonly string[]): string {
 }
 
 const judge = (body: string, facts = factsOf('blob')) => judgeBatch(Buffer.from(body, 'latin1'), facts)
+const shape = (text: string): string => text.replaceAll(/^DELETE .*$/gm, 'DELETE')
+const many = (count: number): string => bodyOf(...Array.from({ length: count }, (_, i) => `/c/${i}`))
 const targetsOf = (body: Buffer): string[] => [...body.toString('latin1').matchAll(/^[A-Z]+ (\S+) HTTP/gm)].map(([, target = '']) => target)
 const refused = (body: string, facts?: BatchFacts): Refusal | undefined => refusalOf(() => judge(body, facts))
 
@@ -66,7 +68,6 @@ void t.test('a part\'s token is verified and tightened, each on its own; the res
   }
   test.equal(targets[2], `${Q4}?${HTTPS_TOKEN}`, 'https-only already: byte for byte')
   test.equal(targets[3], '/ledgers/none')
-  const shape = (text: string): string => text.replaceAll(/^DELETE .*$/gm, 'DELETE')
   test.equal(shape(judged.body.toString('latin1')), shape(body))
 })
 
@@ -174,7 +175,6 @@ void t.test('entities hold what they like', async (test) => {
 
 void t.test('as many parts as the service takes, and no more', async (test) => {
   test.equal(BATCH_LIMIT, 4 * 1024 * 1024)
-  const many = (count: number): string => bodyOf(...Array.from({ length: count }, (_, i) => `/c/${i}`))
   test.equal(refused(many(PARTS_LIMIT)), undefined)
   test.match(refused(many(PARTS_LIMIT + 1)), { reason: 'batch-malformed', detail: { why: 'too many parts' } })
 })
