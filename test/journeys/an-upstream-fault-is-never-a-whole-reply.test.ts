@@ -2,12 +2,11 @@
 // line and the upstream's metric say so; nothing is sent twice; and the next request is served.
 
 import t, { type Test } from 'tap'
-import { createAuthority } from '../support/authority.ts'
 import { far, startGate, type Far, type GateHere } from '../support/gate.ts'
 import { createRealm, storageHost, upstreamHost, type Realm } from '../support/realm.ts'
 import { dial, type Client } from '../support/sockets.ts'
 import { pause, until } from '../support/until.ts'
-import { ok, startUpstream, type Script, type Upstream } from '../support/upstream.ts'
+import { ok, startUpstream, type Script } from '../support/upstream.ts'
 
 const API = 'api.localhost'
 const WAYS = [
@@ -260,51 +259,6 @@ void t.test('statuses that a client would retry are passed on, once', async (tes
   }
 })
 
-void t.test('a client that leaves: its upstream connection ends, others go on', async (test) => {
-  for (const to of WAYS) {
-    upstream.script(ok)
-    for (const script of [
-      () => undefined,
-      (turn) => turn.write(BEGUN),
-      (turn) => turn.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n'),
-    ] satisfies Script[]) {
-      upstream.script(script)
-      await allIdleGone()
-      const lines = gate.lines('request').length
-      const { total } = upstream.connections
-      const before = upstream.seen.length
-      const client = await call(test, gate, to)
-      await client.send(`GET ${to.prefix}/left HTTP/1.1\r\nHost: ${to.host}\r\n\r\n`)
-      await upstream.request(before + 1)
-      await pause(20)
-      client.close()
-      await until(() => upstream.connections.open === 0, 'the end of the upstream connection')
-      test.ok(upstream.connections.total >= total)
-      await until(() => gate.lines('request').length > lines, 'its line')
-      test.match(gate.lines('request')[lines], { route: to.route, broken: true })
-      await recovers(test, gate, to)
-      await allIdleGone()
-    }
-  }
-  test.equal(await gate.metric('tidegate_requests_in_flight'), 0)
-  test.equal(gate.parts.live.size, 0)
-})
-
-void t.test('a client that leaves with requests waiting behind one another: nothing of them is left', async (test) => {
-  upstream.script(() => undefined)
-  const before = upstream.seen.length
-  for (const to of WAYS) {
-    const client = await call(test, gate, to)
-    await client.send(`GET ${to.prefix}/p HTTP/1.1\r\nHost: ${to.host}\r\n\r\n`.repeat(3))
-    await pause(50)
-    client.close()
-  }
-  await until(() => upstream.seen.length > before, 'the first of them')
-  await until(() => upstream.connections.open === 0, 'the end of all upstream connections')
-  await until(() => gate.parts.live.size === 0, 'the end of all requests')
-  test.equal(await gate.metric('tidegate_requests_in_flight'), 0)
-})
-
 void t.test('an upstream that is down: 502, one attempt, and served again when it is back', async (test) => {
   const own = await startUpstream(test, realm)
   await own.close()
@@ -322,36 +276,6 @@ void t.test('an upstream that is down: 502, one attempt, and served again when i
     test.equal((await client.ask(`GET ${to.prefix}/a`, [`Host: ${to.host}`])).status, 200, 'it is back')
   }
   test.equal(own.seen.length, 2)
-})
-
-void t.test('an upstream that cannot prove who it is gets no byte of a request', async (test) => {
-  const stranger = await createAuthority({ name: 'Stranger' })
-  const names = [upstreamHost('blob')]
-  const day = 86_400_000
-  const alone = await createAuthority({ name: upstreamHost('blob') })
-  const bad: Record<string, Parameters<typeof startUpstream>[2]> = {
-    'self-signed': { tls: { cert: alone.pem, key: alone.key } },
-    'of an unknown authority': { tls: await stranger.issue({ names }) },
-    'with another name': { tls: await realm.authority.issue({ names: ['evil.example', 'upstream.example', '127.0.0.1'] }) },
-    'expired': { tls: await realm.authority.issue({ names, notBefore: new Date(Date.now() - 9 * day), notAfter: new Date(Date.now() - day) }) },
-    'from tomorrow': { tls: await realm.authority.issue({ names, notBefore: new Date(Date.now() + day), notAfter: new Date(Date.now() + 9 * day) }) },
-    'for clients only': { tls: await realm.authority.issue({ names, clientAuth: true }) },
-    'with a weak key': { tls: { ...await realm.authority.issue({ names, key: 'rsa1024' }), ciphers: 'DEFAULT@SECLEVEL=0' } },
-    'over TLS 1.1': { tls: { ...await realm.authority.issue({ names }), minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } },
-    'over a suite without ECDHE': { tls: { ...await realm.authority.issue({ names, key: 'rsa2048' }), maxVersion: 'TLSv1.2', ciphers: 'AES128-GCM-SHA256' } },
-    'in plaintext': { plain: true, greeting: 'HTTP/1.1 400 Bad Request\r\n\r\n' },
-    'in silence': { plain: true },
-  }
-  for (const [name, options] of Object.entries(bad)) {
-    await test.test(name, async (inner) => {
-      const own: Upstream = await startUpstream(inner, realm, options)
-      const doubtful = await gateBefore(inner, realm, own.port, { connectTimeout: '1s' })
-      for (const to of WAYS) {
-        await meets(inner, doubtful, to, name === 'in silence' ? { reason: 'upstream-unreachable', result: 'unreachable' } : { reason: 'upstream-certificate', result: 'certificate' })
-      }
-      inner.equal(own.seen.length, 0, 'nothing of the requests')
-    })
-  }
 })
 
 void t.test('after all this nothing is in flight, and no fault was ours', async (test) => {
