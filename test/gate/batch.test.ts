@@ -35,6 +35,7 @@ function bodyOf(...targets: readonly string[]): string {
 }
 
 const judge = (body: string, facts = factsOf('blob')) => judgeBatch(Buffer.from(body, 'latin1'), facts)
+const is = (service: ServiceName, target: string, method = 'POST'): boolean => isBatch(service, method, parseTarget(target, ''))
 const shape = (text: string): string => text.replaceAll(/^DELETE .*$/gm, 'DELETE')
 const many = (count: number): string => bodyOf(...Array.from({ length: count }, (_, i) => `/c/${i}`))
 const targetsOf = (body: Buffer): string[] => [...body.toString('latin1').matchAll(/^[A-Z]+ (\S+) HTTP/gm)].map(([, target = '']) => target)
@@ -46,7 +47,6 @@ const HTTPS_TOKEN = issued(blobParams({ spr: 'https' }))
 const Q4 = '/ledgers/2026/q4.csv'
 
 void t.test('which requests are batches', async (test) => {
-  const is = (service: ServiceName, target: string, method = 'POST'): boolean => isBatch(service, method, parseTarget(target, ''))
   for (const target of ['/?comp=batch', '/c?restype=container&comp=batch', '/?%63omp=b%61tch', '/?COMP=Batch', '/?comp=list&comp=batch']) test.ok(is('blob', target) && is('dfs', target), target)
   for (const target of ['/$batch', '/%24batch', '/$Batch', '/$batch/', '/$batch?sv=1']) test.ok(is('table', target), target)
   for (const [service, target, method] of [['blob', '/?comp=batc'], ['blob', '/c/comp=batch'], ['blob', '/'], ['blob', '/?comp%zz=batch'], ['table', '/batch'], ['table', '/Ledger?comp=batch'], ['queue', '/?comp=batch'], ['file', '/?comp=batch'], ['blob', '/?comp=batch', 'PUT'], ['table', '/$batch', 'GET']] as const) {
