@@ -69,7 +69,7 @@ export function admitSas(facts: SasFacts, policy: SasPolicy, kept: KeptResults):
   const query = readQuery(facts.query)
   if (query.values.sig === undefined) return undefined
   const token = readSas(query, facts.service)
-  const signers = signersFor(token, policy.keys)
+  const signers = signersFor(token, policy.keys, facts.now)
   if (signers.length === 0) return passWithoutKey(token, policy)
   const verdict = admitToken(token, signers, facts, policy, kept)
   // A delegation key can go, and signed headers differ from request to request: such tokens are read each time.

@@ -58,18 +58,24 @@ export class DelegationKeys {
 
   /** Drops what has expired at `now` (ms since the epoch), or never says when it does. */
   prune(now: number): void {
-    for (const [name, key] of this.#keys) {
-      const expiresOn = parseTime(key.signedExpiresOn)
-      if (expiresOn === undefined || expiresOn <= now) this.#keys.delete(name)
-    }
+    for (const [name, key] of this.#keys) if (isOver(key, now)) this.#keys.delete(name)
   }
 }
 
-/** The keys to try, in order; none means that the token cannot be verified here (spec/sas.md 1 step 7). */
-export function signersFor(token: SasToken, keys: SigningKeys): readonly Signer[] {
+/**
+ * The keys to try, in order; none means that the token cannot be verified here (spec/sas.md 1 step 7). A delegation key that
+ * has expired at `now` (ms since the epoch) is none; without `now` it still says whose signature it was.
+ */
+export function signersFor(token: SasToken, keys: SigningKeys, now?: number): readonly Signer[] {
   if (token.kind !== 'user-delegation') return keys.account
   const found = keys.delegation.find(token)
-  return found === undefined ? [] : [{ slot: 'delegation', key: found.key }]
+  if (found === undefined || (now !== undefined && isOver(found, now))) return []
+  return [{ slot: 'delegation', key: found.key }]
+}
+
+function isOver({ signedExpiresOn }: UserDelegationKey, now: number): boolean {
+  const expiresOn = parseTime(signedExpiresOn)
+  return expiresOn === undefined || expiresOn <= now
 }
 
 /** Tokens with a line feed in a value are refused before, so the join is unambiguous. */
