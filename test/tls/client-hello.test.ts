@@ -44,6 +44,7 @@ void t.test('node:tls with options of its own', async (test) => {
   const rows: [options: Parameters<typeof recordNode>[0], expected: Partial<ClientHello>][] = [
     [{ maxVersion: 'TLSv1.2', servername: 'a.example' }, { version: 0x0303, keyShares: [] }],
     [{ minVersion: 'TLSv1.3', ecdhCurve: 'P-384' }, { version: 0x0304, groups: [P384], keyShares: [P384], serverName: undefined }],
+    [{ sigalgs: 'ecdsa_secp256r1_sha256:rsa_pss_rsae_sha256' }, { signatures: [0x0403, 0x0804] }],
     [{ minVersion: 'TLSv1.3', ecdhCurve: 'X25519:P-256' }, { groups: [X25519, P256], keyShares: [X25519] }],
     [{ minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-GCM-SHA256', ecdhCurve: 'P-256' }, { suites: [0xc02f], groups: [P256] }],
     [{ minVersion: 'TLSv1.3', ciphers: 'TLS_CHACHA20_POLY1305_SHA256', servername: 'a.example.' }, { suites: [0x1303], serverName: 'a.example' }],
@@ -155,6 +156,6 @@ void t.test('random bytes, and hellos with some bytes changed, never throw', asy
 
 void t.test('the label of what was offered is one of six', async (test) => {
   const rows: [number, string][] = [[0x0300, 'ssl3'], [0x0301, 'tls1.0'], [0x0302, 'tls1.1'], [0x0303, 'tls1.2'], [0x0304, 'tls1.3'], [0x0305, 'none'], [0x7f1c, 'none'], [0, 'none'], [0xfefd, 'none']]
-  for (const [version, label] of rows) test.equal(offeredVersion({ version, suites: [], groups: [], keyShares: [], serverName: undefined }), label)
+  for (const [version, label] of rows) test.equal(offeredVersion({ version, suites: [], groups: [], keyShares: [], signatures: [], serverName: undefined }), label)
   test.equal(offeredVersion(undefined), 'none')
 })

@@ -4,7 +4,7 @@ import type { Reason } from '../../src/refusal.ts'
 import type { ClientHello } from '../../src/tls/client-hello.ts'
 import { handshakeRefusal } from '../../src/tls/handshake.ts'
 
-const hello = (suites: number[], groups: number[], version = 0x0303): ClientHello => ({ version, suites, groups, keyShares: [], serverName: undefined })
+const hello = (suites: number[], groups: number[], version = 0x0303): ClientHello => ({ version, suites, groups, keyShares: [], signatures: [], serverName: undefined })
 
 const ROWS: [code: string | undefined, authorizationError: string | undefined, hello: ClientHello | undefined, reason: Reason][] = [
   ['ERR_SSL_UNSUPPORTED_PROTOCOL', undefined, hello([0x0035], [], 0x0302), 'tls-version'],
