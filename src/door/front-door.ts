@@ -218,6 +218,8 @@ class Door implements FrontDoor {
 
   #left(socket: Socket, arrival: Arrival): void {
     this.#options.census.open--
+    // Half a hello, and gone: a client that came only to look says nothing at all.
+    if (this.#partial.get(socket)?.[0] === 0x16) this.#note(arrival, new Refusal('tls-aborted'), { offered: 'none' })
     this.#endHandshake(arrival)
     this.#leaveAddress(arrival)
     this.#pending.leave(arrival)

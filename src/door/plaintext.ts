@@ -22,7 +22,7 @@ export interface PlainHead {
 /** A plain request's head is read this far to learn its Host, no further. */
 export const PLAIN_HEAD_LIMIT = 16384
 // So that the reply is not lost to a reset, what still comes is read and dropped, up to these bounds.
-const LINGER_BYTES = 65536
+const LINGER_BYTES = 8 * 1024 * 1024
 const LINGER_MS = 2000
 
 /** Reads method and Host from what came so far; undefined while the head is not whole. */

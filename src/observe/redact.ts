@@ -6,11 +6,13 @@ const SHOWN = new Set('comp restype timeout maxresults snapshot versionid api-ve
 const PLAIN_VALUE = /^[\w.:%+,-]{0,40}$/
 const PLAIN_NAME = /^[A-Za-z$_][\w.$-]{0,31}$/
 const HIDDEN = 'REDACTED'
-const SIGNATURE_IN_PATH = /(sig|token|secret|key|password)(=|%3d)[^&/]*/gi
+// An escaped equals sign counts, escaped more than once too; a raw slash may be part of a base64 value.
+const SIGNATURE_IN_PATH = /(sig|token|secret|key|password)(=|%(?:25)*3d)[^&]*/gi
+const USERINFO = /^([a-z]+:\/\/)[^/]*@/i
 
 /** The path, with whatever looks like a credential in it hidden. */
 export function redactPath(path: string): string {
-  return path.includes('=') || path.includes('%') ? path.replace(SIGNATURE_IN_PATH, `$1$2${HIDDEN}`) : path
+  return /[=%@]/.test(path) ? path.replace(SIGNATURE_IN_PATH, `$1$2${HIDDEN}`).replace(USERINFO, `$1${HIDDEN}@`) : path
 }
 
 /** The query with every value hidden that is not known to be harmless; a part without a plain name is hidden whole. */

@@ -1,6 +1,8 @@
 // The only place where the parts meet: from a loaded configuration to everything that carries traffic. Binds nothing.
 import { BlockList, isIPv6, type Server as PlainServer } from 'node:net'
 import type { Server as TlsServer } from 'node:https'
+import type { SecureContext, TLSSocket } from 'node:tls'
+import { arrivalOf } from '../door/arrival.ts'
 import { requestIds } from '../azure/request-id.ts'
 import type { Loaded } from '../config/load.ts'
 import { openFrontDoor, openPlainDoor, type DoorOptions, type FrontDoor } from '../door/front-door.ts'
@@ -99,7 +101,12 @@ interface GateParts {
 function gateOptions({ config, credentials }: Loaded, { context, snapshot, drain, wallClock }: GateParts): GateOptions {
   const certificates = new CertStore(config.tls.profile, credentials)
   const byName = certificates.needsServerName
-    ? { SNICallback: (name: string, done: (error: Error | null, context?: ReturnType<CertStore['contextFor']>) => void) => done(null, certificates.contextFor(name)) }
+    ? {
+      // Node calls it on the TLS socket; the hello says which kind of certificate the client takes.
+      SNICallback(this: TLSSocket, name: string, done: (error: Error | null, context?: SecureContext) => void): void {
+        done(null, certificates.contextFor(name, arrivalOf(this)?.offer))
+      },
+    }
     : {}
   return {
     server: { ...serverOptions(config.tls.profile), ...certificates.fallbackOptions, ...byName, handshakeTimeout: config.tls.handshakeTimeout * 2 },

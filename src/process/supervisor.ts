@@ -32,6 +32,8 @@ export class Supervisor {
   readonly totals = new Totals()
   readonly #options: SupervisorOptions
   readonly #workers = new Set<Worker>()
+  /** Those of them that listen. */
+  readonly #serving = new Set<Worker>()
   readonly #asked = new Map<number, () => void>()
   /** Workers that end by themselves and have been replaced. */
   readonly #replaced = new Set<Worker>()
@@ -77,7 +79,7 @@ export class Supervisor {
 
   /** Asks every worker for its numbers. Resolves when all have answered or their time is over. */
   async collect(): Promise<void> {
-    await Promise.all([...this.#workers].map((worker) => this.#ask(worker)))
+    await Promise.all([...this.#serving].map((worker) => this.#ask(worker)))
   }
 
   #ask(worker: Worker): Promise<void> {
@@ -101,7 +103,7 @@ export class Supervisor {
     this.#startedAt = this.#options.monotonic()
     return new Promise((resolve, reject) => {
       worker.on('message', (message: FromWorker) => {
-        if (message.kind === 'listening') resolve(this.#listening(message.addresses))
+        if (message.kind === 'listening') resolve(this.#listening(worker, message.addresses))
         else if (message.kind === 'leaving') this.#replace(worker)
         else if (message.kind === 'metrics') this.#answered(worker, message)
         else reject(new Error(message.why))
@@ -121,8 +123,9 @@ export class Supervisor {
     return { kind: 'run', file: loaded.file, contents, checkedAt: this.#options.checkedAt, ports, shared: workers > 1 }
   }
 
-  #listening(addresses: Bound): Bound {
+  #listening(worker: Worker, addresses: Bound): Bound {
     this.#bound ??= addresses
+    this.#serving.add(worker)
     this.#count()
     return this.#bound
   }
@@ -134,6 +137,7 @@ export class Supervisor {
 
   #ended(worker: Worker, code: number | null, signal: string | null): void {
     this.#workers.delete(worker)
+    this.#serving.delete(worker)
     this.totals.retire(worker.id)
     this.#count()
     // Before the first one listened, start() tells its caller.
@@ -163,8 +167,8 @@ export class Supervisor {
 
   #count(): void {
     const { metrics, readiness } = this.#options
-    metrics.workers.child().value = this.#workers.size
-    readiness.set('workers', this.#workers.size > 0)
+    metrics.workers.child().value = this.#serving.size
+    readiness.set('workers', this.#serving.size > 0)
   }
 }
 

@@ -78,6 +78,12 @@ function failed(error: unknown): void {
   if (process.connected) process.disconnect?.()
 }
 
-process.once('message', (orders: ToWorker) => {
-  if (orders.kind === 'run') run(orders).catch(failed)
-})
+function takeOrders(message: ToWorker): void {
+  // A drain before there is anything to drain: the end at once.
+  if (message.kind === 'drain') process.exit(0)
+  if (message.kind !== 'run') return
+  process.removeListener('message', takeOrders)
+  run(message).catch(failed)
+}
+
+process.on('message', takeOrders)

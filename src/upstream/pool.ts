@@ -39,6 +39,7 @@ export class UpstreamPool implements ConnectionOwner {
   readonly #cooling: UpstreamConnection[] = []
   readonly #queue: Exchange[] = []
   readonly #open = new Set<UpstreamConnection>()
+  readonly #attempts = new Set<Socket>()
   readonly #sweeper: NodeJS.Timeout
   #connecting = 0
   #session: Buffer | undefined
@@ -71,6 +72,7 @@ export class UpstreamPool implements ConnectionOwner {
   destroy(): void {
     this.close()
     for (const connection of this.#open) connection.destroy()
+    for (const socket of this.#attempts) socket.destroy(Object.assign(new Error('closed'), { code: 'POOL_CLOSED' }))
   }
 
   free(connection: UpstreamConnection): void {
@@ -140,9 +142,11 @@ export class UpstreamPool implements ConnectionOwner {
       setImmediate(() => this.#failed(socket))
       return
     }
+    this.#attempts.add(socket)
     const timer = setTimeout(() => socket.destroy(Object.assign(new Error('connect timeout'), { code: 'CONNECT_TIMEOUT' })), connectTimeout)
     const settle = (): void => {
       clearTimeout(timer)
+      this.#attempts.delete(socket)
       socket.removeAllListeners('error')
       socket.removeAllListeners('close')
       this.#connecting--
