@@ -5,6 +5,7 @@ import { Refusal, refuse } from '../refusal.ts'
 import type { ServiceName } from '../azure/services.ts'
 import { parseTarget } from '../azure/target.ts'
 import { admitSas, hasSignature, type KeptResults, type SasPolicy, type SasVerdict } from '../sas/admission.ts'
+import { DelegationKeys, type SigningKeys } from '../sas/signing-keys.ts'
 
 /** A host that a source may name: whose it is, and what the service knows it as. */
 export interface SourceHost {
@@ -42,6 +43,7 @@ const ABSOLUTE = /^(https?):\/\/([^/?#]*)([^?#]*)(?:\?([^#]*))?$/i
 /** No userinfo passes: `@` is not in the pattern. */
 const AUTHORITY = /^([a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:]+\])\.?(?::\d{1,5})?$/i
 const RAW_FORBIDDEN = /[^\x21-\x7e]|\\/
+const NO_KEYS: SigningKeys = { account: [], delegation: new DelegationKeys() }
 
 const READERS: ReadonlyMap<string, (name: string, value: string, facts: SourceFacts) => JudgedSource> = new Map([
   ['x-ms-copy-source', judgeAbsolute],
@@ -74,7 +76,7 @@ function judgeAbsolute(name: string, source: string, facts: SourceFacts): Judged
   if (host === undefined) unknown(name, 'authority')
   const known = facts.hosts.get(host)
   if (known === undefined) return judgeForeign(name, source, query, facts)
-  const sas = query === undefined ? undefined : judgeQuery(name, path, query, known, facts)
+  const sas = judgeQuery(name, path, query ?? '', known, facts)
   if (known.rename === null && (sas === undefined || sas.query === query)) return { value: source, account: known.account, sas }
   const { host: to, pathPrefix } = known.rename ?? { host: authority, pathPrefix: '' }
   return { value: `https://${to}${pathPrefix}${path}${query === undefined ? '' : `?${sas?.query ?? query}`}`, account: known.account, sas }
@@ -84,7 +86,7 @@ function judgeAbsolute(name: string, source: string, facts: SourceFacts): Judged
 function judgeForeign(name: string, source: string, query: string | undefined, facts: SourceFacts): JudgedSource {
   if (!facts.anyHttps) unknown(name, 'host not configured')
   if (query === undefined || !hasSignature(query)) return { value: source, account: 'unknown', sas: undefined }
-  const foreign: SourceHost = { ...facts.own, sas: { ...facts.own.sas, keys: { ...facts.own.sas.keys, account: [] } }, pathPrefix: '' }
+  const foreign: SourceHost = { ...facts.own, sas: { ...facts.own.sas, keys: NO_KEYS }, pathPrefix: '' }
   return { value: source, account: 'unknown', sas: judgeQuery(name, '/', query, foreign, facts) }
 }
 
