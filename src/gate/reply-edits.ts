@@ -2,7 +2,8 @@
 // hidden, and table replies name the entity on the gate's own name.
 import type { Origin } from '../upstream/routes.ts'
 
-const SIGNATURE = /([?&]sig=)[^&#]*/gi
+/** In any spelling: the service gives the URL back as the client wrote it. */
+const SIGNATURE = /([?&](?:s|%[57]3)(?:i|%[46]9)(?:g|%[46]7)=)[^&#]*/gi
 const ENTITY_FIELDS = /^(Location|DataServiceId):[ \t]*https?:\/\/[^\r\n]*/gim
 
 /** Edits the fields of a reply, flat, in place. `host` is the request's Host. */
