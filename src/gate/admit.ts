@@ -96,7 +96,7 @@ export function serviceOf(host: string | undefined, serverName: string | undefin
 function admitStorage(facts: RequestFacts, target: Target, route: StorageRoute, snapshot: Snapshot): StoragePermit {
   const sas = target.query === undefined ? undefined : judgeSas(facts, target.query, target, route, snapshot)
   const permit = { route, target, upstreamTarget: upstreamTarget(route.origin.pathPrefix, target.path, sas?.query ?? target.query), sas }
-  if (facts.fields.noted.size === 0) return { ...permit, fields: facts.fields, sources: NONE }
+  if (facts.fields.sources.size === 0) return { ...permit, fields: facts.fields, sources: NONE }
   return { ...permit, ...admitSources(facts, target, route, snapshot) }
 }
 
@@ -104,10 +104,10 @@ const NONE: readonly JudgedSource[] = []
 
 /** Judges copy and rename sources and edits them where they must change; a Shared Key request is signed anew then. */
 function admitSources(facts: RequestFacts, target: Target, route: StorageRoute, snapshot: Snapshot): Pick<StoragePermit, 'fields' | 'sources'> {
-  const { noted } = facts.fields
+  const { sources } = facts.fields
   const own: SourceHost = { account: route.account, service: route.service, sas: route.sas, rename: { host: route.origin.host, pathPrefix: route.origin.pathPrefix }, pathPrefix: '' }
-  const judged = judgeSources(noted, { hosts: snapshot.sourceHosts, anyHttps: snapshot.anyHttpsSource, kept: snapshot.kept, address: facts.address, now: facts.now, own })
-  const edits = new Map([...judged].filter(([name, { value }]) => value !== noted.get(name)).map(([name, { value }]) => [name, value]))
+  const judged = judgeSources(sources, { hosts: snapshot.sourceHosts, anyHttps: snapshot.anyHttpsSource, kept: snapshot.kept, address: facts.address, now: facts.now, own })
+  const edits = new Map([...judged].filter(([name, { value }]) => value !== sources.get(name)).map(([name, { value }]) => [name, value]))
   if (edits.size === 0) return { fields: facts.fields, sources: [...judged.values()] }
   refuseSignedEdit(target.query, edits)
   const request = { method: facts.method, route, path: target.path, query: target.query, raw: facts.raw, now: facts.now }

@@ -7,6 +7,7 @@ import { errorReply } from '../azure/error-reply.ts'
 import type { ServiceName } from '../azure/services.ts'
 import { connectionUnder } from '../door/arrival.ts'
 import type { Refusal } from '../refusal.ts'
+import { fieldValue } from './headers.ts'
 import type { Transaction } from './transaction.ts'
 
 /** A body's rest up to this size is read and dropped, so that the connection can go on. */
@@ -26,12 +27,11 @@ export function deliverRefusal(transaction: Transaction, refusal: Refusal, servi
     breakOff(reply)
     return
   }
-  const noted = transaction.fields?.noted
   const answer = errorReply(refusal, {
     service,
     requestId: transaction.requestId,
-    version: noted?.get('x-ms-version') ?? versionIn(transaction.target),
-    clientRequestId: noted?.get('x-ms-client-request-id'),
+    version: fieldValue(request.rawHeaders, 'x-ms-version') ?? versionIn(transaction.target),
+    clientRequestId: fieldValue(request.rawHeaders, 'x-ms-client-request-id'),
     now,
     head: request.method === 'HEAD',
   })

@@ -13,11 +13,11 @@ export interface RequestFields {
   readonly chunked: boolean
   readonly expect: string | undefined
   readonly via: string
-  /** Values of the fields that admission looks at, by lower-case name. */
-  readonly noted: ReadonlyMap<string, string>
+  /** Copy and rename sources, by lower-case name; most requests have none. */
+  readonly sources: ReadonlyMap<string, string>
 }
 
-const FIELD = { keep: 0, drop: 1, host: 2, contentLength: 3, transferEncoding: 4, connection: 5, expect: 6, via: 7, note: 8 } as const
+const FIELD = { keep: 0, drop: 1, host: 2, contentLength: 3, transferEncoding: 4, connection: 5, expect: 6, via: 7, source: 8 } as const
 type FieldKind = (typeof FIELD)[keyof typeof FIELD]
 
 const SPECIAL: ReadonlyMap<string, FieldKind> = new Map<string, FieldKind>([
@@ -28,8 +28,7 @@ const SPECIAL: ReadonlyMap<string, FieldKind> = new Map<string, FieldKind>([
     .map((name): [string, FieldKind] => [name, FIELD.drop]),
   // A client's word about who it is (security.md H1).
   ...['forwarded', 'x-real-ip'].map((name): [string, FieldKind] => [name, FIELD.drop]),
-  ...['authorization', 'content-type', 'x-ms-version', 'x-ms-client-request-id', 'x-ms-copy-source', 'x-ms-copy-source-authorization', 'x-ms-rename-source', 'x-ms-file-rename-source']
-    .map((name): [string, FieldKind] => [name, FIELD.note]),
+  ...['x-ms-copy-source', 'x-ms-rename-source', 'x-ms-file-rename-source'].map((name): [string, FieldKind] => [name, FIELD.source]),
 ])
 const CLIENT_CLAIMS = /^(?:x-forwarded-|x-client-cert|x-ssl-|client-cert)/
 /** A Connection field never removes these (security.md S5); without its coding a body would be read as requests (S1). */
@@ -64,7 +63,7 @@ interface Draft {
   expect: string | undefined
   via: string
   connection: string
-  noted: Map<string, string>
+  sources: Map<string, string>
 }
 
 const NOTHING: ReadonlyMap<string, string> = new Map()
@@ -74,7 +73,7 @@ const NOTHING: ReadonlyMap<string, string> = new Map()
  * `http-malformed` what two readers could frame differently (security.md S1, S2).
  */
 export function readRequestFields(raw: readonly string[], http11: boolean): RequestFields {
-  const draft: Draft = { lines: '', host: undefined, contentLength: undefined, chunked: false, expect: undefined, via: '', connection: '', noted: NOTHING as Map<string, string> }
+  const draft: Draft = { lines: '', host: undefined, contentLength: undefined, chunked: false, expect: undefined, via: '', connection: '', sources: NOTHING as Map<string, string> }
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string
     const value = raw[i + 1] as string
@@ -111,16 +110,16 @@ function readSpecial(draft: Draft, kind: FieldKind, name: string, value: string,
       draft.via += `,${value}`
       break
     default:
-      note(draft, name.toLowerCase(), value)
+      noteSource(draft, name.toLowerCase(), value)
   }
   draft.lines += `${name}: ${value}\r\n`
 }
 
 /** A source field may come once only: two could be read differently here and upstream. */
-function note(draft: Draft, name: string, value: string): void {
-  if (draft.noted === NOTHING) draft.noted = new Map()
-  if (!draft.noted.has(name)) draft.noted.set(name, value)
-  else if (name.endsWith('-source')) refuse('http-malformed', { why: 'repeated field', field: name })
+function noteSource(draft: Draft, name: string, value: string): void {
+  if (draft.sources === NOTHING) draft.sources = new Map()
+  if (draft.sources.has(name)) refuse('http-malformed', { why: 'repeated field', field: name })
+  draft.sources.set(name, value)
 }
 
 function withoutNamed(lines: string, connection: string): string {

@@ -55,13 +55,13 @@ const READERS: ReadonlyMap<string, (name: string, value: string, facts: SourceFa
 export const SOURCE_FIELDS: readonly string[] = [...READERS.keys()]
 
 /**
- * Judges the source fields among a request's noted ones. Gives each as it goes up; refuses with `copy-source-plaintext`,
+ * Judges a request's source fields. Gives each as it goes up; refuses with `copy-source-plaintext`,
  * `copy-source-unknown` or the `sas-*` reason of the source's own SAS.
  */
-export function judgeSources(noted: ReadonlyMap<string, string>, facts: SourceFacts): Map<string, JudgedSource> {
+export function judgeSources(sources: ReadonlyMap<string, string>, facts: SourceFacts): Map<string, JudgedSource> {
   const judged = new Map<string, JudgedSource>()
   for (const [name, read] of READERS) {
-    const value = noted.get(name)
+    const value = sources.get(name)
     if (value !== undefined) judged.set(name, read(name, value, facts))
   }
   return judged
