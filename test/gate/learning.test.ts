@@ -58,9 +58,9 @@ void t.test('it listens up to a bound', async (test) => {
 
 void t.test('with each key the expired ones go', async (test) => {
   const keys = new DelegationKeys()
-  learned({ pieces: [xml({ SignedExpiry: '2026-11-24T07:00:00Z' })] }, keys)
+  learned({ pieces: [xml({ SignedExpiry: '2026-11-25T07:00:00Z' })] }, keys)
   test.equal(learned({ pieces: [xml()] }, keys), 2)
-  test.equal(learned({ pieces: [xml({ SignedOid: 'other' })] }, keys, Date.parse('2026-11-24T07:00:00Z')), 2)
+  test.equal(learned({ pieces: [xml({ SignedOid: 'other' })] }, keys, Date.parse('2026-11-25T07:00:00Z')), 2)
   test.equal(learned({ pieces: [xml()] }, keys), 2, 'the same one again takes its own place')
 })
 
