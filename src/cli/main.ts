@@ -1,15 +1,19 @@
 #!/usr/bin/env node
-// The command line: picks the command, sets the exit code.
-import { checkCommand } from './check.ts'
-import { inspectCommand } from './inspect.ts'
-import { mintCommand } from './mint.ts'
-import { serveCommand } from './serve.ts'
+// The command line: picks the command, sets the exit code. Commands are loaded when they are asked for.
+import { enableCompileCache } from 'node:module'
+import { COMPILE_CACHE } from '../process/compile-cache.ts'
 
-const COMMANDS: ReadonlyMap<string, { run(args: string[]): Promise<number | undefined>; says: string }> = new Map([
-  ['serve', { run: serveCommand, says: 'run the gateway' }],
-  ['check', { run: checkCommand, says: 'say every fault of a configuration' }],
-  ['mint', { run: mintCommand, says: 'make a shared access signature, https only' }],
-  ['inspect', { run: inspectCommand, says: 'say what a SAS URL is and what the gateway would do with it' }],
+interface Command {
+  readonly says: string
+  /** Takes the arguments after the command's name; gives the exit code, or nothing while the gateway runs. */
+  readonly load: () => Promise<(args: string[]) => Promise<number | undefined>>
+}
+
+const COMMANDS: ReadonlyMap<string, Command> = new Map([
+  ['serve', { says: 'run the gateway', load: async () => (await import('./serve.ts')).serveCommand }],
+  ['check', { says: 'say every fault of a configuration', load: async () => (await import('./check.ts')).checkCommand }],
+  ['mint', { says: 'make a shared access signature, https only', load: async () => (await import('./mint.ts')).mintCommand }],
+  ['inspect', { says: 'say what a shared access signature is and what the gateway would do with it', load: async () => (await import('./inspect.ts')).inspectCommand }],
 ])
 
 function help(): string {
@@ -17,9 +21,10 @@ function help(): string {
   return `usage: tidegate COMMAND [OPTIONS]\n\n${lines.join('\n')}\n\ntidegate COMMAND --help says more\n`
 }
 
+enableCompileCache(COMPILE_CACHE)
 const [name, ...args] = process.argv.slice(2)
 const command = COMMANDS.get(name ?? '')
-if (command !== undefined) process.exitCode = await command.run(args)
+if (command !== undefined) process.exitCode = await (await command.load())(args)
 else if (name === '--help' || name === '-h' || name === 'help') process.stdout.write(help())
 else {
   process.stderr.write(`tidegate: ${name === undefined ? 'a command is missing' : 'no such command'}\n${help()}`)

@@ -6,6 +6,7 @@ import type { Loaded } from '../config/load.ts'
 import type { StateMetrics } from '../observe/metrics.ts'
 import type { Log } from '../observe/recorder.ts'
 import { WORKER_FLAGS } from './collector.ts'
+import { COMPILE_CACHE } from './compile-cache.ts'
 import { portOf, type Bound, type FromWorker, type ToWorker, type WorkerOrders } from './messages.ts'
 import type { Readiness } from './readiness.ts'
 import { Totals } from './totals.ts'
@@ -97,7 +98,7 @@ export class Supervisor {
   }
 
   #fork(): Promise<Bound> {
-    const worker = cluster.fork()
+    const worker = cluster.fork({ NODE_COMPILE_CACHE: COMPILE_CACHE })
     worker.on('online', () => send(worker, this.#orders()))
     this.#workers.add(worker)
     this.#startedAt = this.#options.monotonic()
