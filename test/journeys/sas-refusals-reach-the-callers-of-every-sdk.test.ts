@@ -1,0 +1,137 @@
+// What a refusal looks like to the program behind an SDK (spec/sas.md 15.4). The file share and data lake packages are no
+// dependencies of this project: their tests run where they are found, here or in the folder that TIDEGATE_TEST_SDKS names.
+
+import { AzureSASCredential, TableClient } from '@azure/data-tables'
+import { BlobServiceClient } from '@azure/storage-blob'
+import { QueueServiceClient } from '@azure/storage-queue'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import t, { type Test } from 'tap'
+import { issue } from '../sas/second.ts'
+import { startGate } from '../support/gate.ts'
+import { ACCOUNT, createRealm, SERVICES } from '../support/realm.ts'
+import { endpoint, ONCE } from '../support/sdk.ts'
+import { startUpstream } from '../support/upstream.ts'
+
+const realm = await createRealm(t)
+const upstream = await startUpstream(t, realm)
+const gate = await startGate(t, realm, { storage: Object.fromEntries(SERVICES.map((service) => [service, upstream.port])) })
+
+const second = (time: number): string => new Date(time).toISOString().replace(/\.\d+/, '')
+const FIT = { sv: '2025-05-05', ss: 'bfqt', srt: 'sco', sp: 'rwdlacup', se: second(Date.now() + 3_600_000) }
+const token = (change: Readonly<Record<string, string>> = {}): string => issue({ service: 'blob', account: ACCOUNT, path: '/', params: Object.entries({ ...FIT, ...change }) }, Buffer.from(realm.key1, 'base64'))
+
+interface Case { readonly reason: string; readonly status: number; readonly code: string; readonly query: string }
+
+const CASES: readonly Case[] = [
+  { reason: 'sas-signature', status: 403, code: 'AuthenticationFailed', query: token().replace(/sig=.{6}/, 'sig=AAAAAA') },
+  { reason: 'sas-expired', status: 403, code: 'AuthenticationFailed', query: token({ se: second(Date.now() - 1000) }) },
+  { reason: 'sas-source-ip', status: 403, code: 'AuthorizationSourceIPMismatch', query: token({ sip: '10.0.0.1' }) },
+  { reason: 'sas-version', status: 403, code: 'AuthenticationFailed', query: token({ sv: '2014-02-14' }) },
+  { reason: 'sas-duplicate', status: 400, code: 'InvalidQueryParameterValue', query: `${token()}&sp=r` },
+  { reason: 'sas-protocol-value', status: 400, code: 'InvalidQueryParameterValue', query: token({ spr: 'http' }) },
+  { reason: 'sas-mixed', status: 400, code: 'InvalidQueryParameterValue', query: `${token()}&sr=b` },
+]
+
+/** What an SDK throws, as far as the five have it in common. */
+interface Told {
+  readonly statusCode?: number
+  readonly code?: string
+  readonly message: string
+  readonly details?: { readonly errorCode?: string; readonly code?: string; readonly authenticationErrorDetail?: string; readonly odataError?: { readonly code?: string } }
+  readonly response?: { readonly headers: { get(name: string): string | undefined } }
+}
+
+async function toldBy(act: () => Promise<unknown>): Promise<Told> {
+  try {
+    await act()
+  } catch (error) {
+    return error as Told
+  }
+  throw new Error('it was not refused')
+}
+
+/** The SDK's caller sees status and code; nothing went up, nothing was tried again. */
+async function each(test: Test, codeOf: (told: Told) => string | undefined, act: (query: string) => Promise<unknown>): Promise<void> {
+  const before = upstream.seen.length
+  for (const { reason, status, code, query } of CASES) {
+    const told = await toldBy(() => act(query))
+    test.equal(told.statusCode, status, reason)
+    test.equal(codeOf(told), code, reason)
+    test.equal(told.response?.headers.get('x-tidegate-reason'), reason)
+    test.notMatch(told.message, /sig=[A-Za-z0-9%]{20}/)
+  }
+  test.equal(upstream.seen.length, before)
+}
+
+const blob = (query: string) => new BlobServiceClient(`${endpoint(gate, 'blob')}?${query}`, undefined, ONCE).getContainerClient('c').getBlockBlobClient('b')
+const table = (query: string): TableClient => new TableClient(endpoint(gate, 'table'), 'Ledger', new AzureSASCredential(query), ONCE)
+
+void t.test('@azure/storage-blob', async (test) => {
+  await each(test, ({ code }) => code, (query) => blob(query).download())
+  await each(test, ({ code }) => code, (query) => blob(query).upload('x', 1))
+  const signature = await toldBy(() => blob(CASES[0]?.query ?? '').download())
+  test.match([signature.details?.errorCode, signature.details?.authenticationErrorDetail], ['AuthenticationFailed', 'Signature did not match.'])
+  test.match(signature.message, /^Server failed to authenticate the request\. .*\nRequestId:[0-9a-f-]{36}\nTime:/)
+})
+
+void t.test('@azure/storage-blob, HEAD: the code comes by the header alone', async (test) => {
+  await each(test, ({ details }) => details?.errorCode, (query) => new BlobServiceClient(`${endpoint(gate, 'blob')}?${query}`, undefined, ONCE).getContainerClient('c').getBlobClient('b').getProperties())
+})
+
+void t.test('@azure/storage-blob, a copy source', async (test) => {
+  const to = new BlobServiceClient(`${endpoint(gate, 'blob')}?${token()}`, undefined, ONCE).getContainerClient('c').getBlockBlobClient('b')
+  for (const source of ['http://tideoffice.blob.core.windows.net/c/a', 'https://elsewhere.example/c/a']) {
+    test.match(await toldBy(() => to.syncCopyFromURL(source)), { statusCode: 400, code: 'CannotVerifyCopySource' }, source)
+  }
+})
+
+void t.test('@azure/storage-queue', async (test) => {
+  await each(test, ({ code }) => code, (query) => new QueueServiceClient(`${endpoint(gate, 'queue')}?${query}`, undefined, ONCE).getQueueClient('orders').receiveMessages())
+  await each(test, ({ code }) => code, (query) => new QueueServiceClient(`${endpoint(gate, 'queue')}?${query}`, undefined, ONCE).getQueueClient('orders').sendMessage('x'))
+})
+
+void t.test('@azure/data-tables', async (test) => {
+  await each(test, ({ details }) => details?.odataError?.code, (query) => table(query).getEntity('a', 'b'))
+  await each(test, ({ details }) => details?.odataError?.code, (query) => table(query).createEntity({ partitionKey: 'a', rowKey: 'b' }))
+  await each(test, ({ code }) => code, (query) => table(query).submitTransaction([['create', { partitionKey: 'a', rowKey: 'b' }]]))
+})
+
+/** The folders where a package that is no dependency may be. */
+const FOLDERS = [import.meta.dirname, process.env['TIDEGATE_TEST_SDKS'] ?? ''].filter((folder) => folder !== '')
+
+async function optional<T>(name: string): Promise<T | undefined> {
+  for (const folder of FOLDERS) {
+    try {
+      return await import(pathToFileURL(createRequire(join(folder, 'x.js')).resolve(name)).href) as T
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error
+    }
+  }
+  return undefined
+}
+
+interface Shares { readonly ShareServiceClient: new (url: string, credential: undefined, options: object) => { getShareClient(name: string): { getDirectoryClient(name: string): { getFileClient(name: string): { download(): Promise<unknown>; getProperties(): Promise<unknown> } } } } }
+const shares = await optional<Shares>('@azure/storage-file-share')
+
+void t.test('@azure/storage-file-share', { skip: shares === undefined ? '@azure/storage-file-share is not installed' : false }, async (test) => {
+  if (shares === undefined) return
+  const { ShareServiceClient } = shares
+  const file = (query: string) => new ShareServiceClient(`${endpoint(gate, 'file')}?${query}`, undefined, ONCE).getShareClient('share').getDirectoryClient('a').getFileClient('b')
+  await each(test, ({ code }) => code, (query) => file(query).download())
+  await each(test, ({ code, details }) => code ?? details?.errorCode, (query) => file(query).getProperties())
+})
+
+interface Lakes { readonly DataLakeServiceClient: new (url: string, credential: undefined, options: object) => { getFileSystemClient(name: string): { getFileClient(name: string): { create(): Promise<unknown>; read(): Promise<unknown>; getProperties(): Promise<unknown> } } } }
+const lakes = await optional<Lakes>('@azure/storage-file-datalake')
+
+void t.test('@azure/storage-file-datalake', { skip: lakes === undefined ? '@azure/storage-file-datalake is not installed' : false }, async (test) => {
+  if (lakes === undefined) return
+  const { DataLakeServiceClient } = lakes
+  endpoint(gate, 'blob')
+  const file = (query: string) => new DataLakeServiceClient(`${endpoint(gate, 'dfs')}?${query}`, undefined, ONCE).getFileSystemClient('lake').getFileClient('a/b')
+  await each(test, ({ code }) => code, (query) => file(query).create())
+  await each(test, ({ code }) => code, (query) => file(query).read())
+  await each(test, ({ details }) => details?.errorCode, (query) => file(query).getProperties())
+})
