@@ -1,7 +1,5 @@
 // A storage account's key as it stands in its file: base64, one line.
-
-import { createSecretKey } from 'node:crypto'
-import type { KeyObject } from 'node:crypto'
+import { createSecretKey, type KeyObject } from 'node:crypto'
 
 const SHORTEST = 16
 

@@ -1,5 +1,4 @@
 // Reads the files of a configuration: regular ones only, each once, of bounded size, with a look at who else may read it.
-
 import { constants, open } from 'node:fs/promises'
 
 const LARGEST = 1_048_576
@@ -31,6 +30,6 @@ export type ReadFile = (file: string) => Promise<FileRead | string>
 
 /** Takes absolute paths, some perhaps twice. Gives each file by its path. */
 export async function readAll(files: Iterable<string>, readFile: ReadFile = readBounded): Promise<ReadonlyMap<string, FileRead | string>> {
-  const read = [...new Set(files)].map(async file => [file, await readFile(file)] as const)
+  const read = [...new Set(files)].map(async (file) => [file, await readFile(file)] as const)
   return new Map(await Promise.all(read))
 }

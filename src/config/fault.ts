@@ -22,7 +22,7 @@ export function show(value: unknown): string {
   if (value === '') return 'empty text'
   if (typeof value !== 'string') return typeof value === 'number' || typeof value === 'boolean' ? String(value) : describe(value)
   // Control characters would let a value write lines or colours of its own on a terminal.
-  const line = value.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, c => `\\u${(c.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`)
+  const line = value.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) => `\\u${(c.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`)
   return line.length > LONGEST ? `${line.slice(0, LONGEST - 1)}…` : line
 }
 
@@ -35,8 +35,8 @@ export function under(path: string, key: string): string {
 /** Gives the candidate that the word was most likely meant to be, or none. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const reach = Math.max(2, Math.min(3, Math.floor(word.length / 2)))
-  const measured = candidates.map(candidate => ({ candidate, steps: distance(word.toLowerCase().replace(/[-_]/g, ''), candidate.toLowerCase()) }))
-  return measured.filter(m => m.steps <= reach).toSorted((a, b) => a.steps - b.steps)[0]?.candidate
+  const measured = candidates.map((candidate) => ({ candidate, steps: distance(word.toLowerCase().replace(/[-_]/g, ''), candidate.toLowerCase()) }))
+  return measured.filter((m) => m.steps <= reach).toSorted((a, b) => a.steps - b.steps)[0]?.candidate
 }
 
 // Levenshtein's, row by row; keys are short, and a longer word than any key is cut.

@@ -1,5 +1,4 @@
 // The kinds of values that a configuration file has: how each is written, read, and described to people.
-
 import { isIP } from 'node:net'
 import { isHostName, readConnect, readUrl } from './url.ts'
 
@@ -21,7 +20,7 @@ export class Unfit {
 
 export interface Kind {
   /** How JSON Schema sees it. */
-  readonly json: { readonly type?: string | readonly string[], readonly pattern?: string }
+  readonly json: { readonly type?: string | readonly string[]; readonly pattern?: string }
   /** One or two words for the reference. */
   readonly title: string
   /** What would be right, for a fault. */
@@ -48,24 +47,24 @@ export const durationText = (ms: number): string => inUnits(ms, ['h', 'm', 's', 
 export const sizeText = (bytes: number): string => inUnits(bytes, ['GiB', 'MiB', 'KiB', 'B'])
 
 function inUnits(value: number, units: readonly string[]): string {
-  const unit = value === 0 ? 's' : units.find(u => value % (UNITS[u] ?? 1) === 0) ?? ''
+  const unit = value === 0 ? 's' : units.find((u) => value % (UNITS[u] ?? 1) === 0) ?? ''
   return `${value / (UNITS[unit] ?? 1)}${units.includes(unit) ? unit : units.at(-1)}`
 }
 
 const range = ({ minimum, maximum }: Bounds, write: (value: number) => string) =>
-  [...minimum === undefined ? [] : [`from ${write(minimum)}`], ...maximum === undefined ? [] : [`to ${write(maximum)}`]].map(t => ` ${t}`).join('')
+  [...(minimum === undefined ? [] : [`from ${write(minimum)}`]), ...(maximum === undefined ? [] : [`to ${write(maximum)}`])].map((t) => ` ${t}`).join('')
 
-const string = (title: string, allowed: string, read: (text: string) => unknown, options: { pattern?: string, shown?: boolean } = {}): Kind => ({
-  json: { type: 'string', ...options.pattern === undefined ? {} : { pattern: options.pattern } },
+const string = (title: string, allowed: string, read: (text: string) => unknown, options: { pattern?: string; shown?: boolean } = {}): Kind => ({
+  json: { type: 'string', ...(options.pattern === undefined ? {} : { pattern: options.pattern }) },
   title,
   allowed: () => allowed,
   shown: options.shown ?? true,
-  read: value => typeof value === 'string' ? read(value) : new Unfit(),
+  read: (value) => typeof value === 'string' ? read(value) : new Unfit(),
 })
 
 const matching = (title: string, allowed: string, pattern: string): Kind => {
   const expression = new RegExp(pattern)
-  return string(title, allowed, text => expression.test(text) ? text : new Unfit(), { pattern })
+  return string(title, allowed, (text) => expression.test(text) ? text : new Unfit(), { pattern })
 }
 
 const DURATION = '^(\\d+)(ms|s|m|h)$'
@@ -101,18 +100,18 @@ function readUpstreamUrl(text: string): unknown {
 }
 
 export const KINDS = {
-  boolean: { json: { type: 'boolean' }, title: 'true or false', allowed: () => 'true or false', shown: true, read: v => typeof v === 'boolean' ? v : new Unfit() },
+  boolean: { json: { type: 'boolean' }, title: 'true or false', allowed: () => 'true or false', shown: true, read: (v) => typeof v === 'boolean' ? v : new Unfit() },
   integer: {
     json: { type: 'integer' },
     title: 'whole number',
-    allowed: bounds => `a whole number${range(bounds, String)}`,
+    allowed: (bounds) => `a whole number${range(bounds, String)}`,
     shown: true,
     read: (value, bounds) => typeof value === 'number' ? inside(value, bounds) : new Unfit(),
   },
   workers: {
     json: { type: ['integer', 'string'] },
     title: 'whole number or `auto`',
-    allowed: bounds => `a whole number${range(bounds, String)}, or auto`,
+    allowed: (bounds) => `a whole number${range(bounds, String)}, or auto`,
     shown: true,
     read: (value, bounds) => value === 'auto' ? value : typeof value === 'number' ? inside(value, bounds) : new Unfit(),
   },
@@ -126,31 +125,31 @@ export const KINDS = {
   duration: {
     json: { type: 'string', pattern: DURATION },
     title: 'duration',
-    allowed: bounds => `a duration such as 500ms, 10s, 2m or 24h${range(bounds, durationText).replace(/^(?=.)/, ',')}`,
+    allowed: (bounds) => `a duration such as 500ms, 10s, 2m or 24h${range(bounds, durationText).replace(/^(?=.)/, ',')}`,
     shown: true,
     read: measure(new RegExp(DURATION)),
   },
   size: {
     json: { type: 'string', pattern: SIZE },
     title: 'size',
-    allowed: bounds => `a size such as 512B, 16KiB or 64MiB${range(bounds, sizeText).replace(/^(?=.)/, ',')}`,
+    allowed: (bounds) => `a size such as 512B, 16KiB or 64MiB${range(bounds, sizeText).replace(/^(?=.)/, ',')}`,
     shown: true,
     read: measure(new RegExp(SIZE)),
   },
   file: string('file', 'the name of a file, relative to this one', readFileName, { shown: false }),
-  bind: string('address', 'an IP address or a host name', text => isIP(text) !== 0 || isHostName(text) ? text : new Unfit()),
+  bind: string('address', 'an IP address or a host name', (text) => isIP(text) !== 0 || isHostName(text) ? text : new Unfit()),
   name: string('host name', 'a host name, without wildcard or port', readName),
   url: string('URL', 'an https URL without user name, query and fragment', readUpstreamUrl, { shown: false, pattern: '^https?://' }),
-  connect: string('HOST:PORT', 'HOST:PORT, an IPv6 address in brackets', text => readConnect(text) ?? new Unfit()),
+  connect: string('HOST:PORT', 'HOST:PORT, an IPv6 address in brackets', (text) => readConnect(text) ?? new Unfit()),
   prefix: string('path', 'a path of plain segments that begins with / and has no dot segments',
-    text => /^\/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]+(?:\/|$))*$/.test(text) && !/\/\.{1,2}(?:\/|$)/.test(text) ? text.replace(/(?<=.)\/$/, '') : new Unfit(),
+    (text) => /^\/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]+(?:\/|$))*$/.test(text) && !/\/\.{1,2}(?:\/|$)/.test(text) ? text.replace(/(?<=.)\/$/, '') : new Unfit(),
     { pattern: '^/' }),
   account: matching('account name', '3 to 24 lower-case letters and digits', '^[a-z0-9]{3,24}$'),
   label: matching('name', 'letters, digits, dots, hyphens and underscores, 63 at most', '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$'),
   address: string('address', 'an IP address or LOW-HIGH', readAddress),
   network: string('network', 'an IP address or a network such as 10.0.0.0/24', readNetwork),
   san: matching('SAN', 'URI: or DNS: and the whole name', '^(?:URI|DNS):.+$'),
-  opaque: { json: {}, title: 'section', allowed: () => 'nothing', shown: false, read: value => value },
+  opaque: { json: {}, title: 'section', allowed: () => 'nothing', shown: false, read: (value) => value },
 } as const satisfies Record<string, Kind>
 
 export type KindName = keyof typeof KINDS

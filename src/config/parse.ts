@@ -1,18 +1,13 @@
 // From the text of a configuration file to a frozen Config, or to every fault in it.
-
 import { createHash } from 'node:crypto'
-import { SERVICE_NAMES } from '../azure/services.ts'
-import type { ServiceName } from '../azure/services.ts'
+import { SERVICE_NAMES, type ServiceName } from '../azure/services.ts'
 import type { Fault } from './fault.ts'
-import { readNode } from './read.ts'
-import type { NamedFile, Reading } from './read.ts'
+import { readNode, type NamedFile, type Reading } from './read.ts'
 import { ruleFaults, ruleWarnings } from './rules.ts'
-import { FILE } from './schema.ts'
-import type { AccountConfig, ApiConfig, Config, Node, Parsed, Upstream } from './schema.ts'
+import { FILE, type AccountConfig, type ApiConfig, type Config, type Node, type Parsed, type Upstream } from './schema.ts'
 import { readYaml } from './text.ts'
 import { unbuiltFaults } from './unbuilt.ts'
-import { completeApiUpstream, completeEndpoint } from './upstream.ts'
-import type { Draft } from './upstream.ts'
+import { completeApiUpstream, completeEndpoint, type Draft } from './upstream.ts'
 
 export interface Surroundings {
   /** The file's name, for faults of its text. */
@@ -24,8 +19,8 @@ export interface Surroundings {
 
 /** `files` holds every file that the text names, also where there are faults: as far as they could be read. */
 export type ParseResult =
-  | { readonly config: Config, readonly digest: string, readonly warnings: readonly Fault[], readonly files: readonly NamedFile[], readonly faults?: never }
-  | { readonly faults: readonly Fault[], readonly warnings: readonly Fault[], readonly files: readonly NamedFile[] }
+  | { readonly config: Config; readonly digest: string; readonly warnings: readonly Fault[]; readonly files: readonly NamedFile[]; readonly faults?: never }
+  | { readonly faults: readonly Fault[]; readonly warnings: readonly Fault[]; readonly files: readonly NamedFile[] }
 
 /**
  * Takes the text of a configuration file. Gives the Config, complete and deeply frozen, with a digest that is the same
@@ -34,11 +29,11 @@ export type ParseResult =
 export function parseConfig(text: string, { file, directory, environment }: Surroundings): ParseResult {
   const yaml = readYaml(text, file)
   if ('faults' in yaml) return { faults: yaml.faults, warnings: [], files: [] }
-  const reading: Reading = { environment, resolve: name => absolute(name, directory), faults: [], files: [] }
+  const reading: Reading = { environment, resolve: (name) => absolute(name, directory), faults: [], files: [] }
   const draft = (readNode(yaml.value, FILE as Node, '', reading) ?? {}) as Draft
   // A file that is no section at all has one fault: that.
-  const whole = reading.faults.some(f => f.path === '')
-  const faults = whole ? reading.faults.map(f => ({ ...f, path: file })) : [...reading.faults, ...unbuiltFaults(draft), ...ruleFaults(draft, reading.faults)]
+  const whole = reading.faults.some((f) => f.path === '')
+  const faults = whole ? reading.faults.map((f) => ({ ...f, path: file })) : [...reading.faults, ...unbuiltFaults(draft), ...ruleFaults(draft, reading.faults)]
   const warnings = ruleWarnings(draft)
   if (faults.length > 0) return { faults, warnings, files: reading.files }
   // Without a fault nothing is missing in the draft.
@@ -47,14 +42,14 @@ export function parseConfig(text: string, { file, directory, environment }: Surr
 
 // The reader makes its objects in the order of the schema, so equal configurations give equal text.
 function digestOf(value: unknown, environment: Surroundings['environment']): string {
-  const parsed = readNode(value, FILE as Node, '', { environment, resolve: name => name, faults: [], files: [] })
+  const parsed = readNode(value, FILE as Node, '', { environment, resolve: (name) => name, faults: [], files: [] })
   return createHash('sha256').update(JSON.stringify(parsed)).digest('hex')
 }
 
 function complete({ storage, apis, ...rest }: Parsed): Config {
   return freeze({
     ...rest,
-    ...storage === undefined ? {} : { storage: { ...storage, accounts: storage.accounts.map(completeAccount) } },
+    ...(storage === undefined ? {} : { storage: { ...storage, accounts: storage.accounts.map(completeAccount) } }),
     apis: apis.map(completeApi),
   })
 }

@@ -1,10 +1,7 @@
 // Reads plain values by the schema: fills in defaults and the environment, turns every leaf into what its kind says, and
 // notes every fault on the way instead of stopping at the first.
-
-import { describe, nearest, show, under } from './fault.ts'
-import type { Fault } from './fault.ts'
-import { KINDS, Unfit } from './kinds.ts'
-import type { Kind, KindName } from './kinds.ts'
+import { describe, nearest, show, under, type Fault } from './fault.ts'
+import { KINDS, Unfit, type Kind, type KindName } from './kinds.ts'
 import type { FileUse, Node } from './schema.ts'
 
 /** A file that the configuration names. */
@@ -34,14 +31,14 @@ export function readNode(value: unknown, node: Node, path: string, reading: Read
 }
 
 function readEither(value: unknown, node: Node, path: string, reading: Reading): unknown {
-  const choice = node.anyOf?.find(n => n.properties === undefined ? typeof value === 'string' : isSection(value))
+  const choice = node.anyOf?.find((n) => n.properties === undefined ? typeof value === 'string' : isSection(value))
   return choice === undefined ? misfit(describe(value), node, path, reading) : readNode(value, choice, path, reading)
 }
 
 function readSection(value: unknown, node: Node, path: string, reading: Reading): unknown {
   if (!isSection(value)) return misfit(describe(value), node, path, reading)
   const known = node.properties ?? {}
-  for (const key of Object.keys(value).filter(k => !Object.hasOwn(known, k))) {
+  for (const key of Object.keys(value).filter((k) => !Object.hasOwn(known, k))) {
     reading.faults.push({ path: under(path, key), found: 'an unknown key', allowed: suggestion(key, Object.keys(known)) })
   }
   const read: Record<string, unknown> = {}

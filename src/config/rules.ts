@@ -1,12 +1,9 @@
 // What the schema cannot say: parts of the file that must fit each other. Run over a draft, so that these faults are
 // told together with those of single values.
-
 import { SERVICE_NAMES } from '../azure/services.ts'
 import type { Fault } from './fault.ts'
-import { farSides } from './upstream.ts'
-import type { Draft, FarSide } from './upstream.ts'
-import { isLoopback } from './url.ts'
-import type { EndpointUrl } from './url.ts'
+import { farSides, type Draft, type FarSide } from './upstream.ts'
+import { isLoopback, type EndpointUrl } from './url.ts'
 
 /** Takes a draft and the faults of its values. Gives the faults of the whole. */
 export function ruleFaults(draft: Draft, faults: readonly Fault[]): Fault[] {
@@ -27,7 +24,7 @@ export function ruleWarnings(draft: Draft): Fault[] {
   return [...pathsUpstream(draft), ...ownNames(draft), ...sharedLabels(draft), ...withoutEffect(draft)]
 }
 
-const faulty = (faults: readonly Fault[], path: string) => faults.some(f => f.path.startsWith(path))
+const faulty = (faults: readonly Fault[], path: string) => faults.some((f) => f.path.startsWith(path))
 
 function nothingServed({ storage, apis }: Draft, faults: readonly Fault[]): Fault[] {
   const served = storage !== undefined || (apis ?? []).length > 0 || faulty(faults, 'storage') || faulty(faults, 'apis')
@@ -37,12 +34,12 @@ function nothingServed({ storage, apis }: Draft, faults: readonly Fault[]): Faul
 function accountsWithoutEndpoint({ storage }: Draft, faults: readonly Fault[]): Fault[] {
   return (storage?.accounts ?? []).flatMap((account, index) => {
     const path = `storage.accounts[${index}]`
-    const served = account === undefined || SERVICE_NAMES.some(service => account[service] !== undefined || faulty(faults, `${path}.${service}`))
+    const served = account === undefined || SERVICE_NAMES.some((service) => account[service] !== undefined || faulty(faults, `${path}.${service}`))
     return served ? [] : [{ path, found: 'no endpoint', allowed: `one or more of ${SERVICE_NAMES.join(', ')}` }]
   })
 }
 
-interface Claim { readonly path: string, readonly key: string | undefined, readonly found: string }
+interface Claim { readonly path: string; readonly key: string | undefined; readonly found: string }
 
 // The first one to claim a key has it; every later one is at fault.
 function twice(claims: readonly Claim[], allowed: (holder: string) => string): Fault[] {
@@ -60,29 +57,29 @@ const named = (items: readonly ({ name?: string } | undefined)[], path: string):
 
 // Port 0 is a port of one's own each time.
 function sameListeners({ listen }: Draft): Fault[] {
-  return twice((['tls', 'plain', 'admin'] as const).map(key => {
+  return twice((['tls', 'plain', 'admin'] as const).map((key) => {
     const { host, port = 0 } = listen?.[key] ?? {}
     return { path: `listen.${key}`, key: host === undefined || port === 0 ? undefined : `${host} ${port}`, found: `port ${port} of ${host}` }
-  }), holder => `another port than ${holder}`)
+  }), (holder) => `another port than ${holder}`)
 }
 
 function sameNames({ storage, apis = [] }: Draft): Fault[] {
   return [named(storage?.accounts ?? [], 'storage.accounts'), named(apis, 'apis')]
-    .flatMap(claims => twice(claims, holder => `another name than ${holder}`))
+    .flatMap((claims) => twice(claims, (holder) => `another name than ${holder}`))
 }
 
 function sameRoutes({ apis = [] }: Draft): Fault[] {
   return twice(apis.map((api, index) => {
     const route = api?.host === undefined || api.prefix === undefined ? undefined : api.host + api.prefix
     return { path: `apis[${index}]`, key: route, found: route ?? '' }
-  }), holder => `another host or prefix than ${holder}`)
+  }), (holder) => `another host or prefix than ${holder}`)
 }
 
 /** The names that clients use for the storage accounts. */
 function storageNames({ storage }: Draft): ReadonlySet<string> {
-  return new Set((storage?.accounts ?? []).flatMap(account => SERVICE_NAMES
-    .filter(service => account?.[service] !== undefined)
-    .flatMap(service => [account?.name, `${account?.name}-secondary`].map(name => `${name}.${service}.${storage?.domain}`))))
+  return new Set((storage?.accounts ?? []).flatMap((account) => SERVICE_NAMES
+    .filter((service) => account?.[service] !== undefined)
+    .flatMap((service) => [account?.name, `${account?.name}-secondary`].map((name) => `${name}.${service}.${storage?.domain}`))))
 }
 
 function takenHosts(draft: Draft): Fault[] {
@@ -96,22 +93,22 @@ function insecure({ urlPath, path, endpoint: { url, connect, secondary, insecure
     target === undefined || target.origin.startsWith('https:') || (insecureLoopback === true && isLoopback(host ?? ''))
   const allowed = 'https; http only to a loopback address with insecureLoopback: true'
   return [
-    ...safe(url, connect?.host) ? [] : [{ path: urlPath, found: 'an http URL', allowed }],
-    ...safe(secondary) ? [] : [{ path: `${path}.secondary`, found: 'an http URL', allowed }],
+    ...(safe(url, connect?.host) ? [] : [{ path: urlPath, found: 'an http URL', allowed }]),
+    ...(safe(secondary) ? [] : [{ path: `${path}.secondary`, found: 'an http URL', allowed }]),
   ]
 }
 
 function saidTwice({ apis = [] }: Draft): Fault[] {
   return apis.flatMap((api, index) => (['ca', 'serverName'] as const)
-    .filter(key => api?.[key] !== undefined && api.upstream !== undefined && Object.hasOwn(api.upstream, key))
-    .map(key => ({ path: `apis[${index}].${key}`, found: `another one at apis[${index}].upstream.${key}`, allowed: 'one of the two' })))
+    .filter((key) => api?.[key] !== undefined && api.upstream !== undefined && Object.hasOwn(api.upstream, key))
+    .map((key) => ({ path: `apis[${index}].${key}`, found: `another one at apis[${index}].upstream.${key}`, allowed: 'one of the two' })))
 }
 
 // spec/sas.md 16.2: the path is part of what a client signs, and the service sees another one.
 function pathsUpstream(draft: Draft): Fault[] {
   return farSides(draft).flatMap(({ urlPath, path, endpoint: { url, secondary }, service }) => service === 'api' ? [] : [
     { path: urlPath, url }, { path: `${path}.secondary`, url: secondary },
-  ].filter(place => (place.url?.path ?? '') !== '').map(place => ({
+  ].filter((place) => (place.url?.path ?? '') !== '').map((place) => ({
     path: place.path,
     found: `the path ${place.url?.path}, which a client's Shared Key signature does not survive`,
     allowed: 'no path: reach an emulator by host name with connect',
@@ -127,16 +124,16 @@ function ownNames(draft: Draft): Fault[] {
 }
 
 function sharedLabels({ storage, apis = [] }: Draft): Fault[] {
-  const accounts = new Set((storage?.accounts ?? []).map(account => account?.name))
+  const accounts = new Set((storage?.accounts ?? []).map((account) => account?.name))
   return apis.flatMap((api, index) => api?.name === undefined || !accounts.has(api.name) ? []
     : [{ path: `apis[${index}].name`, found: `${api.name}, the name of an account too`, allowed: 'another name: metrics cannot tell them apart' }])
 }
 
 function withoutEffect({ tls, storage }: Draft): Fault[] {
-  const idle = (['ca', 'crl', 'allow'] as const).filter(key => tls?.clients?.verify === 'none' && tls.clients[key] !== undefined)
+  const idle = (['ca', 'crl', 'allow'] as const).filter((key) => tls?.clients?.verify === 'none' && tls.clients[key] !== undefined)
   return [
-    ...idle.map(key => ({ path: `tls.clients.${key}`, found: 'no effect', allowed: 'with verify optional or required' })),
-    ...storage?.sas?.egress === undefined || storage.sas.sip === 'egress' ? []
-      : [{ path: 'storage.sas.egress', found: 'no effect', allowed: 'with sip: egress' }],
+    ...idle.map((key) => ({ path: `tls.clients.${key}`, found: 'no effect', allowed: 'with verify optional or required' })),
+    ...(storage?.sas?.egress === undefined || storage.sas.sip === 'egress' ? []
+      : [{ path: 'storage.sas.egress', found: 'no effect', allowed: 'with sip: egress' }]),
   ]
 }

@@ -2,7 +2,6 @@
 //
 // Off: aliases (a few bytes can name a billion), custom tags, merge keys. Error texts of the parser can hold pieces of
 // the file, so only their codes are told.
-
 import { LineCounter, isAlias, parseDocument, visit } from 'yaml'
 import type { Fault } from './fault.ts'
 
@@ -21,14 +20,14 @@ const ALLOWED: Readonly<Record<string, string>> = {
 export function readYaml(text: string, file: string): { value: unknown } | { faults: Fault[] } {
   const lineCounter = new LineCounter()
   const document = parseDocument(text, { ...YAML, lineCounter })
-  const wrong: { code: string, offset: number }[] = [...document.errors, ...document.warnings].map(e => ({ code: e.code, offset: e.pos[0] }))
+  const wrong: { code: string; offset: number }[] = [...document.errors, ...document.warnings].map((e) => ({ code: e.code, offset: e.pos[0] }))
   visit(document, {
     Alias: (_, node) => { wrong.push({ code: 'ALIAS', offset: isAlias(node) ? node.range?.[0] ?? 0 : 0 }) },
   })
-  if (wrong.length > 0) return { faults: wrong.map(w => fault(w.code, lineCounter.linePos(w.offset), file)) }
+  if (wrong.length > 0) return { faults: wrong.map((w) => fault(w.code, lineCounter.linePos(w.offset), file)) }
   return { value: document.toJS({ maxAliasCount: 0 }) as unknown }
 }
 
-function fault(code: string, { line, col }: { line: number, col: number }, file: string): Fault {
+function fault(code: string, { line, col }: { line: number; col: number }, file: string): Fault {
   return { path: `${file}:${line}:${col}`, found: code.toLowerCase().replaceAll('_', ' '), allowed: ALLOWED[code] ?? 'well-formed YAML' }
 }

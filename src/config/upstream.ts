@@ -1,7 +1,5 @@
 // The far sides of a configuration: every place where it says whereto, and how that becomes one shape.
-
-import { SERVICE_NAMES } from '../azure/services.ts'
-import type { ServiceName } from '../azure/services.ts'
+import { SERVICE_NAMES, type ServiceName } from '../azure/services.ts'
 import type { Parsed, ParsedEndpoint, Upstream } from './schema.ts'
 import type { EndpointUrl } from './url.ts'
 
@@ -29,7 +27,7 @@ export function completeEndpoint(endpoint: ParsedEndpoint): Upstream {
 
 /** Takes an API, complete; what it says beside its upstream counts as said there. */
 export function completeApiUpstream({ upstream, ca, serverName }: ParsedApi): Upstream {
-  return { ...completeEndpoint(upstream), ...ca === undefined ? {} : { ca }, ...serverName === undefined ? {} : { serverName } }
+  return { ...completeEndpoint(upstream), ...(ca === undefined ? {} : { ca }), ...(serverName === undefined ? {} : { serverName }) }
 }
 
 /** A place where the file says whereto. */
@@ -45,9 +43,9 @@ export interface FarSide {
 /** Gives every far side of a draft, in the order of the file's schema. */
 export function farSides({ storage, apis = [] }: Draft): FarSide[] {
   const accounts = (storage?.accounts ?? []).flatMap((account, index) => SERVICE_NAMES.flatMap(
-    service => farSide(account?.[service], `storage.accounts[${index}].${service}`, service)))
+    (service) => farSide(account?.[service], `storage.accounts[${index}].${service}`, service)))
   return [...accounts, ...apis.flatMap((api, index) => farSide(api?.upstream, `apis[${index}].upstream`, 'api').map(
-    side => ({ ...side, endpoint: { ...side.endpoint, insecureLoopback: side.endpoint.insecureLoopback === true || api?.insecureLoopback === true } })))]
+    (side) => ({ ...side, endpoint: { ...side.endpoint, insecureLoopback: side.endpoint.insecureLoopback === true || api?.insecureLoopback === true } })))]
 }
 
 function farSide(endpoint: DraftEndpoint | undefined, path: string, service: FarSide['service']): FarSide[] {

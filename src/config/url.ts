@@ -1,5 +1,4 @@
 // Where an upstream is: URLs and HOST:PORT of the configuration, read once into parts that cannot be wrong.
-
 import { isIP } from 'node:net'
 
 /** A place to go to. All parts are as they appear in requests: names in lower case, no default left open. */
