@@ -1,9 +1,7 @@
 // tidegate check: everything that serve does with a configuration before it binds a port.
-
 import { parseArgs } from 'node:util'
 import { ConfigFaults, loadConfig } from '../config/load.ts'
-import { helpHint, jsonFindings, sayError, sayFindings, sayUsage } from './voice.ts'
-import type { Findings } from './voice.ts'
+import { helpHint, jsonFindings, sayError, sayFindings, sayUsage, type Findings } from './voice.ts'
 
 const HELP = `usage: tidegate check --config FILE [--json]
 
@@ -36,7 +34,7 @@ export async function checkCommand(args: string[]): Promise<number> {
   return findings.faults.length === 0 ? 0 : 2
 }
 
-function readOptions(args: string[]): { config?: string, json: boolean, help: boolean } | undefined {
+function readOptions(args: string[]): { config?: string; json: boolean; help: boolean } | undefined {
   try {
     return parseArgs({ args, options: OPTIONS, allowPositionals: false }).values
   } catch (error) {

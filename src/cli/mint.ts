@@ -133,7 +133,7 @@ function basesOf({ config: { storage, listen } }: Loaded, account: string): Mint
 }
 
 function jsonMinted({ url, token, expires, stringToSign }: Minted, text: boolean): string {
-  return `${JSON.stringify({ url, token, expires, ...text ? { stringToSign } : {} })}\n`
+  return `${JSON.stringify({ url, token, expires, ...(text ? { stringToSign } : {}) })}\n`
 }
 
 function tellFaults(error: unknown, { json, config = '' }: Options): void {

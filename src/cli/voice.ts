@@ -3,7 +3,6 @@
 //   - What a command was asked for goes to standard output, everything else to standard error.
 //   - Every line of the latter begins with "tidegate: ". No capital at the start, no full stop at the end.
 //   - A hint says what to do next, on a line of its own, after what is wrong.
-
 import type { Fault } from '../config/fault.ts'
 
 const PREFIX = 'tidegate: '
@@ -15,12 +14,12 @@ export interface Findings {
 
 /** Takes lines without prefix. Gives the text for standard error. */
 export function say(...lines: readonly string[]): string {
-  return lines.map(line => `${PREFIX}${line}\n`).join('')
+  return lines.map((line) => `${PREFIX}${line}\n`).join('')
 }
 
 /** Takes what is wrong and what to do about it. */
 export function sayError(error: string, ...hints: readonly string[]): string {
-  return say(`error: ${error}`, ...hints.map(hint => `hint: ${hint}`))
+  return say(`error: ${error}`, ...hints.map((hint) => `hint: ${hint}`))
 }
 
 /** Takes the findings of a configuration and its file. Gives them as text for people, the warnings last. */
@@ -29,7 +28,7 @@ export function sayFindings({ faults, warnings }: Findings, file: string): strin
     ...faults.map(({ path, found, allowed }) => `error: ${path}: found ${found}; allowed: ${allowed}`),
     ...warnings.map(({ path, found, allowed }) => `warning: ${path}: found ${found}; better: ${allowed}`),
     faults.length === 0 ? `${file} is in order` : `${count(faults.length, 'fault')} in ${file}`,
-    ...faults.length === 0 ? [] : ['hint: docs/configuration.md lists every key'],
+    ...(faults.length === 0 ? [] : ['hint: docs/configuration.md lists every key']),
   )
 }
 
