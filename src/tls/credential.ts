@@ -2,9 +2,7 @@
 //
 // RSA 2048 or P-256 at least, SHA-256 at least (contract section 3, T5). An RSASSA-PSS signature does not tell its hash
 // here: OpenSSL's security level 2 judges it when the context is made.
-
-import { X509Certificate, createHash, createPrivateKey } from 'node:crypto'
-import type { KeyObject } from 'node:crypto'
+import { X509Certificate, createHash, createPrivateKey, type KeyObject } from 'node:crypto'
 
 export interface Credential {
   /** Leaf first. */
@@ -98,7 +96,7 @@ export function parseTrustBundle(pem: Buffer): TrustBundle {
     certificates: Object.freeze(certificates),
     pem: certificates.map(String).join(''),
     digest: digest.digest('hex'),
-    validUntil: Math.min(...certificates.map(c => c.validToDate.getTime())),
+    validUntil: Math.min(...certificates.map((c) => c.validToDate.getTime())),
   })
 }
 
@@ -131,7 +129,7 @@ function parseKey(pem: Buffer): KeyObject {
 }
 
 function checkFit(chain: readonly X509Certificate[], key: KeyObject): void {
-  const fits = chain.findIndex(certificate => certificate.checkPrivateKey(key))
+  const fits = chain.findIndex((certificate) => certificate.checkPrivateKey(key))
   if (fits > 0) throw new CredentialFault('cert', `the key's own certificate at place ${fits + 1} of the file`, 'the leaf first, then each one\'s issuer')
   if (fits < 0) throw new CredentialFault('key', 'a key that does not fit the certificate', 'the private key of the first certificate in the file')
 }
@@ -166,17 +164,17 @@ function checkTime(leaf: X509Certificate, now: number): void {
 function weigh(chain: readonly [X509Certificate, ...X509Certificate[]], now: number): CredentialWarning[] {
   const [leaf, ...issuers] = chain
   const days = Math.round((leaf.validToDate.getTime() - leaf.validFromDate.getTime()) / DAY)
-  const spent = issuers.findIndex(issuer => now > issuer.validToDate.getTime())
+  const spent = issuers.findIndex((issuer) => now > issuer.validToDate.getTime())
   return [
-    ...days > MAXIMUM_DAYS ? [{ found: `a certificate that is valid for ${days} days`, allowed: `${MAXIMUM_DAYS} days at most` }] : [],
-    ...spent < 0 ? [] : [{ found: `certificate ${spent + 2} of the file has expired`, allowed: 'a chain that is valid now' }],
-    ...alternativeNames(leaf).length > 0 ? [] : [{ found: 'a certificate without a DNS name or IP address', allowed: 'a subject alternative name' }],
+    ...(days > MAXIMUM_DAYS ? [{ found: `a certificate that is valid for ${days} days`, allowed: `${MAXIMUM_DAYS} days at most` }] : []),
+    ...(spent < 0 ? [] : [{ found: `certificate ${spent + 2} of the file has expired`, allowed: 'a chain that is valid now' }]),
+    ...(alternativeNames(leaf).length > 0 ? [] : [{ found: 'a certificate without a DNS name or IP address', allowed: 'a subject alternative name' }]),
   ]
 }
 
 // Node writes odd values as JSON strings (CVE-2021-44532); a host name or an address is never odd, so those are left out.
 function alternativeNames(leaf: X509Certificate): string[] {
   return (leaf.subjectAltName ?? '').split(', ')
-    .map(entry => /^(?:DNS|IP Address):([^"]+)$/.exec(entry)?.[1]?.toLowerCase())
-    .filter(name => name !== undefined)
+    .map((entry) => /^(?:DNS|IP Address):([^"]+)$/.exec(entry)?.[1]?.toLowerCase())
+    .filter((name) => name !== undefined)
 }
