@@ -119,7 +119,7 @@ function objectLines({ method }: KeyedRequest, headers: Headers, { scheme, langu
   const date = headers.has('x-ms-date') ? '' : of('date')
   if (scheme === 'SharedKeyLite') return [method, of('content-md5'), of('content-type'), date]
   const encoding = [of('content-encoding'), of('content-language')]
-  return [method, ...languageFirst ? encoding.toReversed() : encoding, lengthLine(headers), of('content-md5'), of('content-type'), date, ...SINGLE_HEADERS.map(of)]
+  return [method, ...(languageFirst ? encoding.toReversed() : encoding), lengthLine(headers), of('content-md5'), of('content-type'), date, ...SINGLE_HEADERS.map(of)]
 }
 
 function tableLines({ method }: KeyedRequest, headers: Headers, { scheme }: KeyReading): readonly string[] {
@@ -143,7 +143,7 @@ function wholeQuery(query: string | undefined): string {
   const values = new Map<string, string[]>()
   for (const [name, value] of parametersIn(query)) {
     const key = name.toLowerCase()
-    values.set(key, [...values.get(key) ?? [], value])
+    values.set(key, [...(values.get(key) ?? []), value])
   }
   return [...values].toSorted(([a], [b]) => compareByByte(a, b)).map(([name, all]) => `\n${name}:${all.toSorted(compareByByte).join(',')}`).join('')
 }

@@ -37,7 +37,7 @@ export function outsideOf(facts: TokenFacts, signature: SignatureState, { now }:
     plainHttp ? 'works over plain http, unless the account demands secure transfer' : 'works over https only',
     anyAddress ? 'from any address' : `from ${facts.addresses} only`,
     facts.expiresOn === null ? 'until its stored access policy ends it' : `until ${facts.expiresOn}`,
-    ...signature === 'unknown' ? ['if its signature is right'] : [],
+    ...(signature === 'unknown' ? ['if its signature is right'] : []),
   ].join(', ')
   return { plainHttp, anyAddress, says }
 }

@@ -14,11 +14,11 @@ export function linesFor(report: SasReport, now: number): readonly string[] {
   const { url, account, service, token, signature, key, gateway, outside, warnings } = report
   return [
     url,
-    ...token === null ? [] : tokenLines(token, `account ${account}, service ${service}`, now),
-    ...token === null ? [] : row('signature', signature === 'right' ? `right, made with ${key}` : signature),
+    ...(token === null ? [] : tokenLines(token, `account ${account}, service ${service}`, now)),
+    ...(token === null ? [] : row('signature', signature === 'right' ? `right, made with ${key}` : signature)),
     ...row('gateway', `${OUTCOMES[gateway.outcome]}${gateway.reason === null ? '' : ` (${gateway.reason})`}`, ...gateway.why),
-    ...outside === null ? [] : row('outside', outside.says),
-    ...warnings.length === 0 ? [] : row('warnings', ...warnings),
+    ...(outside === null ? [] : row('outside', outside.says)),
+    ...(warnings.length === 0 ? [] : row('warnings', ...warnings)),
   ]
 }
 
@@ -32,11 +32,11 @@ function tokenLines(token: TokenFacts, whose: string, now: number): string[] {
   return [
     ...row('kind', `${kind ?? 'unknown'} SAS${version === null ? ', without a version' : `, version ${version}`}`),
     ...row('for', `${resource} (${whose})`),
-    ...row('allows', ...permissions.length === 0 ? [identifier === null ? 'nothing that it names' : `what the stored access policy ${identifier} says`] : permissions.map(({ letter, means }) => `${letter}  ${means}`)),
+    ...row('allows', ...(permissions.length === 0 ? [identifier === null ? 'nothing that it names' : `what the stored access policy ${identifier} says`] : permissions.map(({ letter, means }) => `${letter}  ${means}`))),
     ...row('valid', validity(token, now)),
     ...row('protocol', PROTOCOLS[protocol] ?? `${protocol}, which is no value that the service knows`),
     ...row('addresses', addresses ?? 'any'),
-    ...also.length === 0 ? [] : row('also', ...also),
+    ...(also.length === 0 ? [] : row('also', ...also)),
   ]
 }
 

@@ -217,7 +217,7 @@ function withoutPrefix(target: Target, prefix: string): Target {
 function verdictFor({ reason, tells, detail, row }: Refusal): GatewayVerdict {
   const told = tells.AuthenticationErrorDetail ?? (tells.QueryParameterName === undefined ? row.says : `${tells.QueryParameterName}: ${tells.Reason ?? row.says}`)
   const parts = [detail.parameter, detail.why].filter((part): part is string => typeof part === 'string' && !told.includes(part))
-  return refused(reason, [told, ...parts.length === 0 ? [] : [`it is about: ${parts.join(', ')}`]])
+  return refused(reason, [told, ...(parts.length === 0 ? [] : [`it is about: ${parts.join(', ')}`])])
 }
 
 function refused(reason: Reason, why: readonly string[]): GatewayVerdict {

@@ -79,9 +79,9 @@ function requirements(wish: Wish, { service, resource, from }: Place, key: UserD
   return [
     { from, what: resource === 'directory' ? 'for a directory' : 'for a version of a blob' },
     ...letters.map((permission) => ({ from: permission.from, what: `for the permission ${permission.letter}` })),
-    ...wish['encryption-scope'] === undefined ? [] : [{ from: SCOPE_VERSION, what: 'for an encryption scope' }],
-    ...key !== undefined && (service === 'queue' || service === 'file') ? [{ from: LATE_DELEGATION_VERSION, what: `for a user delegation SAS of service ${service}` }] : [],
-    ...key?.signedDelegatedUserTenantId === undefined ? [] : [{ from: LATE_DELEGATION_VERSION, what: 'for a key with signedDelegatedUserTenantId' }],
+    ...(wish['encryption-scope'] === undefined ? [] : [{ from: SCOPE_VERSION, what: 'for an encryption scope' }]),
+    ...(key !== undefined && (service === 'queue' || service === 'file') ? [{ from: LATE_DELEGATION_VERSION, what: `for a user delegation SAS of service ${service}` }] : []),
+    ...(key?.signedDelegatedUserTenantId === undefined ? [] : [{ from: LATE_DELEGATION_VERSION, what: 'for a key with signedDelegatedUserTenantId' }]),
   ]
 }
 

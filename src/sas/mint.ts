@@ -60,7 +60,7 @@ function partsOf(wish: Wish, place: Place, ground: MintGround, faults: Faults): 
     sdd: place.depth === undefined ? undefined : String(place.depth),
     tn: place.resource === 'table' ? place.name : undefined,
     spr: 'https',
-    ...delegationKey === undefined ? {} : keyFields(delegationKey),
+    ...(delegationKey === undefined ? {} : keyFields(delegationKey)),
   }
 }
 
