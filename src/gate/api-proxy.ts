@@ -1,8 +1,7 @@
 // Internal REST APIs: carried by @fastify/http-proxy, which gets our own verified pools, no retries and our field rules.
 // It never sees a path that it could change: the bytes that go up come from the permit.
 import httpProxy from '@fastify/http-proxy'
-import { METHODS } from 'node:http'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { METHODS, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Refusal } from '../refusal.ts'
 import { UpstreamFailure, upstreamRefusal } from '../upstream/failure.ts'
