@@ -1,6 +1,5 @@
 // A small internal REST API over HTTPS for `npm start` to put the gateway in front of:
 //     node scripts/demo-api.ts --port 8444 --cert FILE --key FILE
-
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'

@@ -1,9 +1,7 @@
 // What is written from the configuration's schema: the JSON Schema for editors and the reference in docs/. `npm run generate`.
-
 import { readFileSync, writeFileSync } from 'node:fs'
 import { KINDS } from '../src/config/kinds.ts'
-import { FILE } from '../src/config/schema.ts'
-import type { Node } from '../src/config/schema.ts'
+import { FILE, type Node } from '../src/config/schema.ts'
 import { UNBUILT } from '../src/config/unbuilt.ts'
 
 const ROOT = new URL('../', import.meta.url)
@@ -11,7 +9,7 @@ const BEGIN = '<!-- reference: written by scripts/generate.ts, do not edit -->'
 const END = '<!-- end of reference -->'
 
 /** Every generated file: its path from the root, and what should stand in it now. */
-export const GENERATED: readonly { readonly file: string, readonly content: () => string }[] = [
+export const GENERATED: readonly { readonly file: string; readonly content: () => string }[] = [
   { file: 'config/tidegate.schema.json', content: () => `${JSON.stringify(jsonSchema(), null, 2)}\n` },
   { file: 'docs/configuration.md', content: () => between(readFileSync(new URL('docs/configuration.md', ROOT), 'utf8'), reference()) },
 ]
@@ -44,7 +42,7 @@ function jsonOf(node: Node): Json {
 }
 
 function jsonOfSection(properties: Readonly<Record<string, Node>>, required: readonly string[]): Json {
-  const needed = required.filter(key => properties[key]?.default === undefined)
+  const needed = required.filter((key) => properties[key]?.default === undefined)
   return {
     type: 'object',
     properties: Object.fromEntries(Object.entries(properties).map(([key, child]) => [key, jsonOf(child)])),
@@ -65,7 +63,7 @@ function jsonOfLeaf({ kind, minimum, maximum, enum: values }: Node): Json {
 
 // --- the reference
 
-interface Row { readonly key: string, readonly kind: string, readonly fallback: string, readonly does: string }
+interface Row { readonly key: string; readonly kind: string; readonly fallback: string; readonly does: string }
 
 function reference(): string {
   const rows = Object.entries(FILE.properties as Readonly<Record<string, Node>>)
@@ -81,7 +79,7 @@ function rowsOf(key: string, node: Node, required: boolean): Row[] {
 // The services of an account are all alike, so only the first is opened.
 function inner(key: string, node: Node): Row[] {
   if (/accounts\[\]\.(?!blob)/.test(key)) return []
-  const section = node.anyOf?.find(n => n.properties !== undefined) ?? node
+  const section = node.anyOf?.find((n) => n.properties !== undefined) ?? node
   const properties = section.properties ?? section.items?.properties ?? {}
   const prefix = section.items === undefined ? key : `${key}[]`
   const required = section.required ?? section.items?.required ?? []
@@ -92,7 +90,7 @@ function kindOf(node: Node): string {
   if (node.anyOf !== undefined) return 'URL or section'
   if (node.properties !== undefined) return 'section'
   if (node.items !== undefined) return node.items.properties === undefined ? `list of ${kindOf(node.items)}` : 'list of sections'
-  if (node.kind === 'choice') return (node.enum ?? []).map(value => `\`${value}\``).join(', ')
+  if (node.kind === 'choice') return (node.enum ?? []).map((value) => `\`${value}\``).join(', ')
   return node.kind === undefined ? '' : KINDS[node.kind].title
 }
 
@@ -104,7 +102,7 @@ function fallbackOf({ default: fallback }: Node, required: boolean): string {
 function builtPart(key: string): string {
   const row = UNBUILT.find(({ path }) => path === key)
   if (row === undefined) return ''
-  return row.built === undefined ? '*Not built yet.*' : `*Built so far: ${row.built.map(value => `\`${String(value)}\``).join(', ')}.*`
+  return row.built === undefined ? '*Not built yet.*' : `*Built so far: ${row.built.map((value) => `\`${String(value)}\``).join(', ')}.*`
 }
 
 if (import.meta.main) {

@@ -1,14 +1,12 @@
 // Development certificates: `node_modules/.bin/node scripts/make-certs.ts [DIR]` writes an authority and what it issued into
 // certs/, or leaves what is there when all of it is good for another week.
-
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createAuthority } from '../test/support/authority.ts'
-import type { Wish } from '../test/support/authority.ts'
+import { createAuthority, type Wish } from '../test/support/authority.ts'
 
 const SERVICES = ['blob', 'dfs', 'file', 'queue', 'table']
-const NAMES = ['localhost', ...SERVICES.map(service => `*.${service}.localhost`), 'api.localhost', '127.0.0.1', '::1']
+const NAMES = ['localhost', ...SERVICES.map((service) => `*.${service}.localhost`), 'api.localhost', '127.0.0.1', '::1']
 const DAYS = 365
 const WEEK = 7 * 86_400_000
 
@@ -37,14 +35,14 @@ export async function makeCerts(folder: string): Promise<boolean> {
 function areGood(folder: string, at: Date): boolean {
   try {
     const ca = readPair(folder, 'ca')
-    return ca.validToDate > at && Object.keys(LEAVES).every(name => isGood(readPair(folder, name), ca, at))
+    return ca.validToDate > at && Object.keys(LEAVES).every((name) => isGood(readPair(folder, name), ca, at))
   } catch {
     return false
   }
 }
 
 function isGood(certificate: X509Certificate, ca: X509Certificate, at: Date): boolean {
-  return certificate.validToDate > at && certificate.verify(ca.publicKey) && NAMES.every(name => covers(certificate, name))
+  return certificate.validToDate > at && certificate.verify(ca.publicKey) && NAMES.every((name) => covers(certificate, name))
 }
 
 // A wildcard is asked for with a label in its place.

@@ -1,5 +1,4 @@
 // `npm start`: a development authority, Azurite, a demo API and the gateway in front of both, until Ctrl-C.
-
 import { lookup } from 'node:dns/promises'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -9,8 +8,7 @@ import { Children } from './dev/children.ts'
 import { accountKey, API_HOST, configuration, SERVICES, storageHost } from './dev/configuration.ts'
 import { blobToken, putFirstBlob } from './dev/first-blob.ts'
 import { greeting } from './dev/greeting.ts'
-import { choosePorts, PORTS } from './dev/ports.ts'
-import type { PortName } from './dev/ports.ts'
+import { choosePorts, PORTS, type PortName } from './dev/ports.ts'
 import { azurite, demoApi, gate } from './dev/services.ts'
 import { makeCerts } from './make-certs.ts'
 
@@ -75,7 +73,7 @@ function portNumber(name: string, text: string): number {
 /** Starts all, one behind the other, and prints the greeting. */
 async function up(children: Children, { data, asked }: Wishes): Promise<void> {
   if (await makeCerts(CERTS)) console.log('Made development certificates in certs/.')
-  const ports = await choosePorts(asked, line => console.log(`Note: ${line}.`))
+  const ports = await choosePorts(asked, (line) => console.log(`Note: ${line}.`))
   const key = accountKey(DEV)
   writeFileSync(join(DEV, 'tidegate.yaml'), configuration(ports))
   console.log('Starting Azurite, the demo API and the gateway ...')
@@ -87,7 +85,7 @@ async function up(children: Children, { data, asked }: Wishes): Promise<void> {
 
 async function resolves(): Promise<boolean> {
   const names = [...SERVICES.map(storageHost), API_HOST]
-  const found = await Promise.allSettled(names.map(name => lookup(name)))
+  const found = await Promise.allSettled(names.map((name) => lookup(name)))
   return found.every(({ status }) => status === 'fulfilled')
 }
 

@@ -1,13 +1,11 @@
 // What of a TAP stream a person wants to read: how many assertions passed, which failed and why, which were skipped and why.
-
-import { Parser } from 'tap-parser'
-import type { Result } from 'tap-parser'
+import { Parser, type Result } from 'tap-parser'
 import { stringify } from 'yaml'
 
 export interface Report {
   passed: number
-  readonly failed: { readonly name: string, readonly why: string }[]
-  readonly skipped: { readonly name: string, readonly reason: string }[]
+  readonly failed: { readonly name: string; readonly why: string }[]
+  readonly skipped: { readonly name: string; readonly reason: string }[]
 }
 
 /**
@@ -15,7 +13,7 @@ export interface Report {
  * which is whole when the parser has ended. Counted are assertions; a test that fails without one (a crash, a timeout, a
  * wrong plan) counts as one.
  */
-export function reporter(tell: (line: string) => void): { parser: Parser, report: Report } {
+export function reporter(tell: (line: string) => void): { parser: Parser; report: Report } {
   const report: Report = { passed: 0, failed: [], skipped: [] }
   const parser = new Parser()
   parser.on('assert', (file: Result) => tell(fileLine(file)))
@@ -44,9 +42,9 @@ function count(result: Result, report: Report, failedBefore: number): void {
 const name = ({ fullname, name: own }: Result): string => fullname === '' ? own : fullname
 
 const reason = (set: boolean | string, result: Result): string =>
-  [result.todo === false || result.todo === undefined ? '' : 'to do', typeof set === 'string' ? set : ''].filter(part => part !== '').join(': ') || 'no reason given'
+  [result.todo === false || result.todo === undefined ? '' : 'to do', typeof set === 'string' ? set : ''].filter((part) => part !== '').join(': ') || 'no reason given'
 
-const why = ({ diag, tapError }: Result): string => [tapError ?? '', diag === null ? '' : stringify(diag).trimEnd()].filter(part => part !== '').join('\n')
+const why = ({ diag, tapError }: Result): string => [tapError ?? '', diag === null ? '' : stringify(diag).trimEnd()].filter((part) => part !== '').join('\n')
 
 const fileLine = ({ ok, name: file, time, skip }: Result): string =>
   `${ok ? 'ok  ' : 'FAIL'} ${file}${time === null ? '' : ` (${(time / 1000).toFixed(1)} s)`}${typeof skip === 'string' ? `, skipped: ${skip}` : ''}`
@@ -54,8 +52,8 @@ const fileLine = ({ ok, name: file, time, skip }: Result): string =>
 /** Takes a report. Gives its failures in full and its skipped tests, one line each. */
 export function details({ failed, skipped }: Report): string {
   return [
-    ...failed.map(failure => `\nFAILED ${failure.name}\n${failure.why.replaceAll(/^/gm, '    ')}`),
-    ...skipped.length === 0 ? [] : ['\nskipped:', ...skipped.map(test => `    ${test.name}: ${test.reason}`)],
+    ...failed.map((failure) => `\nFAILED ${failure.name}\n${failure.why.replaceAll(/^/gm, '    ')}`),
+    ...(skipped.length === 0 ? [] : ['\nskipped:', ...skipped.map((test) => `    ${test.name}: ${test.reason}`)]),
   ].join('\n')
 }
 

@@ -1,13 +1,11 @@
 // `npm test`: type-checks, lints and runs every test. `--static` stops before the tests; all other arguments go to tap
 // (file names, --bail, --timeout=N). The last line is `N passed, N failed`.
-
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { details, lastLine, reporter } from './tap-report.ts'
-import type { Report } from './tap-report.ts'
+import { details, lastLine, reporter, type Report } from './tap-report.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const TAPRC = join(ROOT, '.taprc')
@@ -58,7 +56,7 @@ async function buildTap(): Promise<Ended> {
 }
 
 async function runTap(args: readonly string[]): Promise<Report> {
-  const { parser, report } = reporter(line => console.log(line))
+  const { parser, report } = reporter((line) => console.log(line))
   // Journeys hold several processes each, so more files at a time than cores only makes them slow.
   const jobs = Math.min(4, availableParallelism())
   const child = spawn('tap', ['--reporter=tap', `--jobs=${jobs}`, '--timeout=180', ...args], { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] })
@@ -87,8 +85,8 @@ async function run(command: string, args: readonly string[]): Promise<Ended> {
 }
 
 function ended(child: ReturnType<typeof spawn>): Promise<number | string> {
-  return new Promise(resolve => {
-    child.once('error', error => resolve(`${child.spawnfile} cannot be run: ${error.message}`))
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve(`${child.spawnfile} cannot be run: ${error.message}`))
     child.once('close', (code, signal) => resolve(signal ?? code ?? 1))
   })
 }

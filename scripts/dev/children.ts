@@ -1,7 +1,5 @@
 // The services of `npm start` as child processes: started with a log each, waited for, watched and stopped together.
-
-import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -56,7 +54,7 @@ export class Children {
     const ended = end(child)
     const running = { service, child, ended, lastLines }
     this.#running.push(running)
-    void ended.then(how => this.#ended(running, how))
+    void ended.then((how) => this.#ended(running, how))
     await this.#ready(running)
   }
 
@@ -87,7 +85,7 @@ export class Children {
         clearTimeout(timer)
         log.end()
       })
-      eachLine(child, line => {
+      eachLine(child, (line) => {
         log.write(`${line}\n`)
         lastLines.push(line)
         if (lastLines.length > KEPT_LINES) lastLines.shift()
@@ -109,13 +107,13 @@ function eachLine({ stdout, stderr }: ChildProcess, take: (line: string) => void
 }
 
 function told(name: string, what: string, lastLines: readonly string[]): string {
-  const said = lastLines.length === 0 ? '    (it said nothing)' : lastLines.map(line => `    ${line}`).join('\n')
+  const said = lastLines.length === 0 ? '    (it said nothing)' : lastLines.map((line) => `    ${line}`).join('\n')
   return `${name} ${what}. Its last lines, whole in .dev/${name}.log:\n${said}`
 }
 
 function end(child: ChildProcess): Promise<string> {
-  return new Promise(resolve => {
-    child.once('error', error => resolve(`could not be started (${error.message})`))
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve(`could not be started (${error.message})`))
     child.once('close', (code, signal) => resolve(signal === null ? `ended with exit code ${code ?? '?'}` : `was ended by ${signal}`))
   })
 }

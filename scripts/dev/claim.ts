@@ -1,5 +1,4 @@
 // One `npm start` at a time in a checkout: they would share .dev/ and its configuration.
-
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 
 /** Takes the file that says who runs. Gives what releases it; throws when a running `npm start` holds it. One left by a run that was killed is taken over. */

@@ -1,5 +1,4 @@
 // The gateway's configuration for `npm start`, and the account it is for.
-
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -38,7 +37,7 @@ storage:
   accounts:
     - name: ${ACCOUNT}
       keys: [account.key]
-${SERVICES.map(service => `      ${service}: ${upstream(service, ports)}`).join('\n')}
+${SERVICES.map((service) => `      ${service}: ${upstream(service, ports)}`).join('\n')}
 
 apis:
   - name: payroll

@@ -1,5 +1,4 @@
 // What `npm start` puts into the storage account, through the gateway: a container and a blob. And the tokens for it.
-
 import { AccountSASPermissions, AccountSASResourceTypes, AccountSASServices, BlobSASPermissions, generateAccountSASQueryParameters, generateBlobSASQueryParameters, StorageSharedKeyCredential } from '@azure/storage-blob'
 import { request } from 'node:https'
 import { ACCOUNT, storageHost } from './configuration.ts'
@@ -47,7 +46,7 @@ function put(path: string, { port, ca, accept, body = '' }: Put): Promise<void> 
     const call = request({
       method: 'PUT', host: '127.0.0.1', servername: host, port, path, ca, agent: false,
       headers: { host: `${host}:${port}`, 'content-length': Buffer.byteLength(body), 'content-type': 'text/plain', 'x-ms-blob-type': 'BlockBlob', 'x-ms-version': '2026-06-06' },
-    }, response => {
+    }, (response) => {
       const chunks: Buffer[] = []
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
       response.on('end', () => accept.includes(response.statusCode ?? 0) ? resolve() : reject(new Error(

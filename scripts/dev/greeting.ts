@@ -1,5 +1,4 @@
 // What `npm start` prints when all is up: addresses, how programs connect, and five commands that work as they stand.
-
 import { ACCOUNT, API_HOST, SERVICES, storageHost } from './configuration.ts'
 import { BLOB, CONTAINER } from './first-blob.ts'
 import type { Ports } from './ports.ts'
@@ -25,7 +24,7 @@ function addresses({ ports }: Scene): string {
   return `
 Tidegate is running. Ctrl-C stops it and all behind it.
 
-    storage    ${SERVICES.map(service => `https://${storageHost(service)}:${ports.port}/`).join('\n               ')}
+    storage    ${SERVICES.map((service) => `https://${storageHost(service)}:${ports.port}/`).join('\n               ')}
     API        https://${API_HOST}:${ports.port}/v1/employees
     plaintext  http://127.0.0.1:${ports['plain-port']}/ (is there to refuse)
     admin      http://127.0.0.1:${ports['admin-port']}/metrics  /status  /livez  /readyz
@@ -35,7 +34,7 @@ Tidegate is running. Ctrl-C stops it and all behind it.
 }
 
 function programs({ ports, key, ca, namesResolve }: Scene): string {
-  const endpoints = SERVICES.map(service => `${service[0]?.toUpperCase()}${service.slice(1)}Endpoint=https://${storageHost(service)}:${ports.port}/;`).join('')
+  const endpoints = SERVICES.map((service) => `${service[0]?.toUpperCase()}${service.slice(1)}Endpoint=https://${storageHost(service)}:${ports.port}/;`).join('')
   return `Programs with an Azure SDK connect with this string (the key is made up, and kept in .dev/account.key):
 
     DefaultEndpointsProtocol=https;AccountName=${ACCOUNT};AccountKey=${key};${endpoints}

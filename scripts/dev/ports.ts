@@ -1,6 +1,5 @@
 // Which ports `npm start` takes: the usual ones, the next free one where a usual one is in use, and exactly those that
 // were asked for.
-
 import { createServer } from 'node:net'
 
 /** Option of `npm start`, its usual port, and what listens there. */
@@ -39,7 +38,7 @@ async function exactly(name: PortName, port: number): Promise<number> {
 async function usualOrNext(name: PortName, taken: readonly number[], tell: (line: string) => void): Promise<number> {
   const [usual, purpose] = PORTS[name]
   // Another one's usual port is left to it, so that one port in use moves one service.
-  const others: readonly number[] = Object.values(PORTS).map(([port]) => port).filter(port => port !== usual)
+  const others: readonly number[] = Object.values(PORTS).map(([port]) => port).filter((port) => port !== usual)
   for (let port = usual; port < usual + TRIES; port += 1) {
     // oxlint-disable-next-line no-await-in-loop -- one after the other until one is free
     if (taken.includes(port) || others.includes(port) || typeof await listen(port) === 'string') continue
@@ -51,7 +50,7 @@ async function usualOrNext(name: PortName, taken: readonly number[], tell: (line
 
 /** Listens for a moment. Gives the port, or why it cannot be had. */
 function listen(port: number): Promise<number | string> {
-  return new Promise(resolve => {
+  return new Promise((resolve) => {
     const server = createServer()
     server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'EADDRINUSE' ? 'it is in use' : error.message))
     server.listen({ host: '127.0.0.1', port }, () => {

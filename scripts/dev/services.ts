@@ -1,5 +1,4 @@
 // The three services of `npm start`, and how each is started. Paths are relative to the checkout.
-
 import type { Service } from './children.ts'
 import { ACCOUNT, SERVICES } from './configuration.ts'
 import type { Ports } from './ports.ts'
@@ -10,9 +9,9 @@ export function azurite(ports: Ports, key: string, data: string | undefined): Se
   return {
     name: 'azurite',
     args: ['node_modules/azurite/dist/src/azurite.js', '--silent', ...place, '--disableTelemetry', '--skipApiVersionCheck', '--oauth', 'basic',
-      '--cert', 'certs/upstream.pem', '--key', 'certs/upstream.key', ...SERVICES.flatMap(service => [`--${service}Port`, String(ports[`${service}-port`])])],
+      '--cert', 'certs/upstream.pem', '--key', 'certs/upstream.key', ...SERVICES.flatMap((service) => [`--${service}Port`, String(ports[`${service}-port`])])],
     env: { AZURITE_ACCOUNTS: `${ACCOUNT}:${key}` },
-    ready: SERVICES.map(service => `${service[0]?.toUpperCase()}${service.slice(1)} service is successfully listening`),
+    ready: SERVICES.map((service) => `${service[0]?.toUpperCase()}${service.slice(1)} service is successfully listening`),
     patience: 3000,
   }
 }
