@@ -118,7 +118,7 @@ function changesOf(request: KeyedRequest): [string, KeyedRequest][] {
     ['method', { ...request, method: 'PATCH' }],
     ['path', { ...request, path: `${request.path}/x` }],
     ['a parameter more', { ...request, query: request.query === undefined ? 'x=1' : `${request.query}&x=1` }],
-    ...request.query === undefined ? [] : [['a value', { ...request, query: request.query.replace('=', '=x') }], ['none', { ...request, query: undefined }]] as [string, KeyedRequest][],
+    ...(request.query === undefined ? [] : [['a value', { ...request, query: request.query.replace('=', '=x') }], ['none', { ...request, query: undefined }]] as [string, KeyedRequest][]),
     ['signature', { ...request, headers: request.headers.map((text) => text.replace(/:(.)(.*=)$/, (_all, first: string, rest: string) => `:${first === 'A' ? 'B' : 'A'}${rest}`)) }],
   ]
 }

@@ -21,17 +21,17 @@ const folder = root.testdir({
 })
 const COMMAND = `import { checkCommand } from ${JSON.stringify(new URL('../../src/cli/check.ts', import.meta.url).href)}; process.exitCode = await checkCommand(process.argv.slice(1))`
 
-function check(...args: string[]): { status: number | null, stdout: string, stderr: string } {
+function check(...args: string[]): { status: number | null; stdout: string; stderr: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', COMMAND, '--', ...args], { cwd: folder, encoding: 'utf8' })
   // Files made by testdir are readable by others where the umask allows it: one line more, and not the one that is tested here.
-  return { status, stdout, stderr: stderr.split('\n').filter(line => !line.includes('others can read')).join('\n') }
+  return { status, stdout, stderr: stderr.split('\n').filter((line) => !line.includes('others can read')).join('\n') }
 }
 
-await test('in order', async t => {
+await test('in order', async (t) => {
   t.strictSame(check('--config', 'good.yaml'), { status: 0, stdout: '', stderr: 'tidegate: good.yaml is in order\n' })
 })
 
-await test('a warning does not stop anything', async t => {
+await test('a warning does not stop anything', async (t) => {
   const { status, stderr } = check('--config', 'warned.yaml')
   t.equal(status, 0)
   t.equal(stderr, [
@@ -39,7 +39,7 @@ await test('a warning does not stop anything', async t => {
     'tidegate: warned.yaml is in order', ''].join('\n'))
 })
 
-await test('every fault on a line of its own', async t => {
+await test('every fault on a line of its own', async (t) => {
   const { status, stdout, stderr } = check('--config', 'bad.yaml')
   t.equal(status, 2)
   t.equal(stdout, '')
@@ -51,7 +51,7 @@ await test('every fault on a line of its own', async t => {
     'tidegate: hint: docs/configuration.md lists every key', ''].join('\n'))
 })
 
-await test('--json', async t => {
+await test('--json', async (t) => {
   const good = check('--config', 'good.yaml', '--json')
   t.match(good, { status: 0, stderr: '' })
   t.match(JSON.parse(good.stdout), { faults: [], warnings: [] })
@@ -63,12 +63,12 @@ await test('--json', async t => {
   t.equal(bad.stdout.trim().split('\n').length, 1)
 })
 
-await test('a file that cannot be read, or is no YAML', async t => {
+await test('a file that cannot be read, or is no YAML', async (t) => {
   t.match(check('--config', 'none.yaml'), { status: 2, stderr: /^tidegate: error: .*none\.yaml: found ENOENT; allowed: a file that can be read\ntidegate: 1 fault in none\.yaml\n/ })
   t.match(check('--config', 'broken.yaml'), { status: 2, stderr: /broken\.yaml:1:\d+: found / })
 })
 
-await test('usage', async t => {
+await test('usage', async (t) => {
   t.match(check('--help'), { status: 0, stderr: '', stdout: /^usage: tidegate check --config FILE/ })
   t.strictSame(check(), { status: 2, stdout: '', stderr: 'tidegate: error: check needs a configuration\ntidegate: hint: tidegate check --config FILE\ntidegate: hint: tidegate check --help shows how it is used\n' })
   t.match(check('--confg', 'x'), { status: 2, stdout: '', stderr: 'tidegate: error: unknown option \'--confg\'\ntidegate: hint: tidegate check --help shows how it is used\n' })

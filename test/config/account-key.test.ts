@@ -7,14 +7,14 @@ const parse = (text: string) => {
   return typeof key === 'string' ? key : key.export()
 }
 
-await test('a key, with or without white space around it', async t => {
+await test('a key, with or without white space around it', async (t) => {
   const bytes = randomBytes(64)
   const text = bytes.toString('base64')
   for (const written of [text, `${text}\n`, `${text}\r\n`, `  ${text}\n\n`]) t.strictSame(parse(written), bytes)
   t.strictSame(parse(randomBytes(16).toString('base64')).length, 16)
 })
 
-await test('what is not a key', async t => {
+await test('what is not a key', async (t) => {
   const text = randomBytes(64).toString('base64')
   t.equal(parse(''), 'an empty file')
   t.equal(parse(' \n'), 'an empty file')

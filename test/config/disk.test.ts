@@ -7,12 +7,12 @@ import { readAll, readBounded } from '../../src/config/disk.ts'
 const folder = root.testdir({ file: 'content', folder: {}, large: 'x'.repeat(1_048_577) })
 const at = (name: string) => join(folder, name)
 
-await test('a file, also through a link', async t => {
+await test('a file, also through a link', async (t) => {
   symlinkSync(at('file'), at('link'))
   for (const name of ['file', 'link']) t.match(await readBounded(at(name)), { bytes: Buffer.from('content') })
 })
 
-await test('what cannot be read', async t => {
+await test('what cannot be read', async (t) => {
   t.equal(await readBounded(at('none')), 'ENOENT')
   t.equal(await readBounded(at('file/inside')), 'ENOTDIR')
   t.equal(await readBounded(at('folder')), 'EISDIR')
@@ -20,23 +20,23 @@ await test('what cannot be read', async t => {
   t.equal(await readBounded('/dev/null'), 'not a regular file')
 })
 
-await test('a pipe does not keep us waiting', { skip: spawnSync('mkfifo', [at('pipe')]).status === 0 ? false : 'the program mkfifo is missing' }, async t => {
+await test('a pipe does not keep us waiting', { skip: spawnSync('mkfifo', [at('pipe')]).status === 0 ? false : 'the program mkfifo is missing' }, async (t) => {
   t.equal(await readBounded(at('pipe')), 'not a regular file')
 })
 
-await test('a file that may not be read', { skip: process.getuid?.() === 0 ? 'root may read everything' : false }, async t => {
+await test('a file that may not be read', { skip: process.getuid?.() === 0 ? 'root may read everything' : false }, async (t) => {
   writeFileSync(at('closed'), '', { mode: 0o000 })
   t.equal(await readBounded(at('closed')), 'EACCES')
 })
 
-await test('others count, a group does not', async t => {
+await test('others count, a group does not', async (t) => {
   for (const [mode, exposed] of [[0o600, false], [0o640, false], [0o440, false], [0o644, true], [0o604, true], [0o602, true]] as const) {
     chmodSync(at('file'), mode)
     t.match(await readBounded(at('file')), { exposed }, mode.toString(8))
   }
 })
 
-await test('many at once, each by its path', async t => {
+await test('many at once, each by its path', async (t) => {
   const read = await readAll([at('file'), at('none'), at('file')])
   t.strictSame([...read.keys()], [at('file'), at('none')])
   t.equal(read.get(at('none')), 'ENOENT')

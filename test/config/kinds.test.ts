@@ -1,6 +1,5 @@
 import { test } from 'tap'
-import { KINDS, Unfit, durationText, sizeText } from '../../src/config/kinds.ts'
-import type { Bounds, KindName } from '../../src/config/kinds.ts'
+import { KINDS, Unfit, durationText, sizeText, type Bounds, type KindName } from '../../src/config/kinds.ts'
 
 const read = (kind: KindName, value: string | number | boolean, bounds: Bounds = {}): unknown => {
   const found = KINDS[kind].read(value, bounds)
@@ -30,12 +29,12 @@ const TABLE: [KindName, [string | number | boolean, unknown][]][] = [
 ]
 
 for (const [kind, rows] of TABLE) {
-  await test(kind, async t => {
+  await test(kind, async (t) => {
     for (const [value, expected] of rows) t.strictSame(read(kind, value), expected, `${typeof value} ${String(value).slice(0, 60)}`)
   })
 }
 
-await test('bounds hold and are told', async t => {
+await test('bounds hold and are told', async (t) => {
   t.equal(read('integer', 0, { minimum: 1 }), 'unfit')
   t.equal(read('integer', 11, { maximum: 10 }), 'unfit')
   t.equal(read('duration', '2h', { minimum: 1, maximum: 3_600_000 }), 'unfit')
@@ -47,7 +46,7 @@ await test('bounds hold and are told', async t => {
   t.equal(KINDS.choice.allowed({ enum: ['a', 'b'] }), 'one of a, b')
 })
 
-await test('durations and sizes are written as they are read', async t => {
+await test('durations and sizes are written as they are read', async (t) => {
   for (const text of ['1ms', '90s', '2m', '24h']) t.equal(durationText(Number(read('duration', text))), text)
   for (const text of ['1B', '32KiB', '64MiB', '2GiB']) t.equal(sizeText(Number(read('size', text))), text)
   t.equal(durationText(0), '0s')

@@ -64,12 +64,12 @@ async function faultsOf(file: string, at = now): Promise<readonly Fault[]> {
   return []
 }
 
-await test('a configuration with all that it names', async t => {
+await test('a configuration with all that it names', async (t) => {
   const file = folder()
   const at = (name: string) => join(dirname(file), name)
   const loaded = await load(file)
   t.equal(loaded.file, file)
-  t.strictSame(loaded.credentials.map(c => c.names), [['gateway.tide.example'], ['second.tide.example']])
+  t.strictSame(loaded.credentials.map((c) => c.names), [['gateway.tide.example'], ['second.tide.example']])
   t.strictSame([...loaded.clientCredentials].map(([name, c]) => [name, c.names]), [['payroll', ['client.tide.example']]])
   t.strictSame([...loaded.accountKeys].map(([name, keys]) => [name, keys.length]), [['tideoffice', 2], ['keyless', 0]])
   t.strictSame(loaded.accountKeys.get('tideoffice')?.[0]?.export(), accountKey, 'newest first')
@@ -81,7 +81,7 @@ await test('a configuration with all that it names', async t => {
   t.equal((await load(folder())).digest, loaded.digest, 'the same in another directory')
 })
 
-await test('files that cannot be used, each with its path', async t => {
+await test('files that cannot be used, each with its path', async (t) => {
   const table: [Record<string, string | undefined>, string, string, string][] = [
     [{ 'certs/gateway.pem': undefined }, 'tls.certificates[0].cert', 'certs/gateway.pem', 'ENOENT'],
     [{ 'certs/second.key': undefined }, 'tls.certificates[1].key', 'certs/second.key', 'ENOENT'],
@@ -102,42 +102,42 @@ await test('files that cannot be used, each with its path', async t => {
   t.match(await faultsOf(file), [{ path: 'storage.accounts[0].blob.ca', found: /: no PEM$/ }, { path: 'apis[0].ca' }], 'a file that is named twice is told twice')
 })
 
-await test('faults of the text and of all files together', async t => {
+await test('faults of the text and of all files together', async (t) => {
   const file = folder(TEXT.replace('port: 0', 'port: 99999').replace('secrets/key2', 'secrets/none'), { 'certs/gateway.key': second.key, 'certs/ca.pem': '' })
-  t.strictSame((await faultsOf(file)).map(f => f.path), [
+  t.strictSame((await faultsOf(file)).map((f) => f.path), [
     'listen.tls.port', 'storage.accounts[0].keys[1]', 'tls.certificates[0].key', 'storage.accounts[0].blob.ca', 'apis[0].ca',
   ], 'the text, what cannot be read, what cannot be used')
 })
 
-await test('time', async t => {
+await test('time', async (t) => {
   const faults = await faultsOf(folder(), now + 100 * 86_400_000)
-  t.strictSame(faults.map(f => f.path), ['tls.certificates[0].cert', 'tls.certificates[1].cert', 'apis[0].clientCertificate.cert'])
+  t.strictSame(faults.map((f) => f.path), ['tls.certificates[0].cert', 'tls.certificates[1].cert', 'apis[0].clientCertificate.cert'])
   t.match(faults[0]?.found, /a certificate that expired at/)
 })
 
-await test('the configuration itself', async t => {
+await test('the configuration itself', async (t) => {
   t.match(await faultsOf('/nowhere/tidegate.yaml'), [{ path: '/nowhere/tidegate.yaml', found: 'ENOENT', allowed: 'a file that can be read' }])
   const file = folder('listen: [')
   t.match(await faultsOf(file), [{ path: new RegExp(`^${file}:1:\\d+$`) }])
 })
 
-await test('secrets that others can read are a warning that names them', async t => {
+await test('secrets that others can read are a warning that names them', async (t) => {
   const file = folder()
   for (const name of Object.keys(FILES)) chmodSync(join(dirname(file), name), 0o644)
   const { warnings } = await load(file)
-  t.strictSame(warnings.map(w => w.path), ['tls.certificates[0].key', 'tls.certificates[1].key', 'storage.accounts[0].keys[0]', 'storage.accounts[0].keys[1]', 'apis[0].clientCertificate.key'])
+  t.strictSame(warnings.map((w) => w.path), ['tls.certificates[0].key', 'tls.certificates[1].key', 'storage.accounts[0].keys[0]', 'storage.accounts[0].keys[1]', 'apis[0].clientCertificate.key'])
   t.equal(warnings[2]?.found, `${join(dirname(file), 'secrets/key1')}: others can read or write it`)
   for (const name of Object.keys(FILES)) chmodSync(join(dirname(file), name), 0o640)
   t.strictSame((await load(file)).warnings, [])
 })
 
-await test('warnings of certificates come with their path', async t => {
+await test('warnings of certificates come with their path', async (t) => {
   const long = await authority.issue({ names: ['long.tide.example'], days: 500 })
   const { warnings } = await load(folder(TEXT, { 'certs/second.pem': long.cert, 'certs/second.key': long.key }))
   t.match(warnings, [{ path: 'tls.certificates[1].cert', found: /second\.pem: a certificate that is valid for 500 days$/ }])
 })
 
-await test('the example loads, with the files that it names', async t => {
+await test('the example loads, with the files that it names', async (t) => {
   const text = readFileSync(new URL('../../config/tidegate.example.yaml', import.meta.url), 'utf8')
   const loaded = await load(folder(text, {
     'certs/private-ca.pem': authority.pem, 'certs/internal-ca.pem': authority.pem, 'certs/gateway-client.pem': client.cert, 'certs/gateway-client.key': client.key,
@@ -163,7 +163,7 @@ storage:
 limits: { connections: 20000 }
 `
 
-await test('the benchmark file loads', async t => {
+await test('the benchmark file loads', async (t) => {
   const file = folder()
   writeFileSync(file, BENCHMARK.replaceAll('CERTS', join(dirname(file), 'certs')))
   t.match((await load(file)).config, {
@@ -172,13 +172,13 @@ await test('the benchmark file loads', async t => {
   })
 })
 
-await test('nothing of a secret file is ever in a fault', async t => {
+await test('nothing of a secret file is ever in a fault', async (t) => {
   const file = folder()
   const secret = oneof(
-    uint8Array({ minLength: 9, maxLength: 100 }).map(bytes => Buffer.from(bytes).toString('base64')),
+    uint8Array({ minLength: 9, maxLength: 100 }).map((bytes) => Buffer.from(bytes).toString('base64')),
     string({ minLength: 12, maxLength: 100, unit: 'binary' }),
-    base64String({ minLength: 12, maxLength: 100 }).map(text => `-----BEGIN PRIVATE KEY-----\n${text}\n-----END PRIVATE KEY-----`),
-    base64String({ minLength: 12, maxLength: 100 }).map(text => `${text}!\n${text}`),
+    base64String({ minLength: 12, maxLength: 100 }).map((text) => `-----BEGIN PRIVATE KEY-----\n${text}\n-----END PRIVATE KEY-----`),
+    base64String({ minLength: 12, maxLength: 100 }).map((text) => `${text}!\n${text}`),
   )
   await t.resolves(assert(asyncProperty(secret, constantFrom('secrets/key1', 'secrets/key2', 'certs/gateway.key', 'certs/client.key'), async (content, name) => {
     writeFileSync(join(dirname(file), name), content)
@@ -191,7 +191,7 @@ await test('nothing of a secret file is ever in a fault', async t => {
     }
     writeFileSync(join(dirname(file), name), FILES[name] ?? '')
     // Twelve characters of it would be too many (docs: the threat model's reader of logs).
-    for (const piece of content.replaceAll(/-----[A-Z ]+-----/g, '').split(/\s+/).filter(p => p.length >= 12)) {
+    for (const piece of content.replaceAll(/-----[A-Z ]+-----/g, '').split(/\s+/).filter((p) => p.length >= 12)) {
       for (let i = 0; i + 12 <= piece.length; i++) if (said.includes(piece.slice(i, i + 12))) return false
     }
     return true

@@ -3,13 +3,13 @@ import { readYaml } from '../../src/config/text.ts'
 
 const read = (text: string) => readYaml(text, 'tide.yaml')
 
-await test('plain values', async t => {
+await test('plain values', async (t) => {
   t.strictSame(read('a: 1\nb: { c: [true, "x", ~] }'), { value: { a: 1, b: { c: [true, 'x', null] } } })
   t.strictSame(read('# nothing'), { value: null })
   t.strictSame(read('a: yes\nb: 0o17\nc: 1e3'), { value: { a: 'yes', b: 15, c: 1000 } }, 'YAML 1.2')
 })
 
-await test('syntax errors have a line and a column', async t => {
+await test('syntax errors have a line and a column', async (t) => {
   const table: [string, string, string][] = [
     ['a: 1\n\tb: 2', 'tide.yaml:2:1', 'tab as indent'],
     ['a: 1\na: 2', 'tide.yaml:2:1', 'duplicate key'],
@@ -20,23 +20,23 @@ await test('syntax errors have a line and a column', async t => {
     ['{ [a]: 1 }', 'tide.yaml:1:3', 'non string key'],
   ]
   for (const [text, path, found] of table) {
-    const { faults = [] } = read(text) as { faults?: { path: string, found: string }[] }
+    const { faults = [] } = read(text) as { faults?: { path: string; found: string }[] }
     t.match(faults[0], { path, found }, text)
   }
 })
 
-await test('many faults at once, and nothing of the text in any of them', async t => {
+await test('many faults at once, and nothing of the text in any of them', async (t) => {
   const { faults = [] } = read('a: 1\na: topsecret\nb: !topsecret x\nc: *topsecret\n"topsecret: 1') as { faults?: object[] }
   t.ok(faults.length >= 3)
   t.notMatch(JSON.stringify(faults), /topsecret/)
 })
 
-await test('a key may have any name', async t => {
+await test('a key may have any name', async (t) => {
   const { value } = read('__proto__: { x: 1 }\nconstructor: 2') as { value: object }
   t.strictSame(Object.keys(value).toSorted(), ['__proto__', 'constructor'])
   t.equal((value as { x?: number }).x, undefined)
 })
 
-await test('deep nesting is a fault, not a crash', async t => {
+await test('deep nesting is a fault, not a crash', async (t) => {
   t.ok('faults' in read('['.repeat(100_000)))
 })

@@ -1,7 +1,7 @@
 import { test } from 'tap'
 import { isLoopback, readConnect, readUrl } from '../../src/config/url.ts'
 
-await test('URLs come apart', async t => {
+await test('URLs come apart', async (t) => {
   t.strictSame(readUrl('https://Tide.Example'), { origin: 'https://tide.example', host: 'tide.example', hostname: 'tide.example', port: 443, path: '' })
   t.strictSame(readUrl('https://tide.example:443/'), { origin: 'https://tide.example', host: 'tide.example', hostname: 'tide.example', port: 443, path: '' })
   t.strictSame(readUrl('https://tide.example:8443/a/b/'), { origin: 'https://tide.example:8443', host: 'tide.example:8443', hostname: 'tide.example', port: 8443, path: '/a/b' })
@@ -10,7 +10,7 @@ await test('URLs come apart', async t => {
   t.ok(Object.isFrozen(readUrl('https://tide.example')))
 })
 
-await test('URLs that are refused, in words that hold nothing of them', async t => {
+await test('URLs that are refused, in words that hold nothing of them', async (t) => {
   const table: [string, string][] = [
     ['https://user:secret@tide.example', 'a URL with a user name'],
     ['https://tide.example/?sig=secret', 'a URL with a query'],
@@ -30,14 +30,14 @@ await test('URLs that are refused, in words that hold nothing of them', async t 
   for (const [text, found] of table) t.equal(readUrl(text), found, text)
 })
 
-await test('HOST:PORT', async t => {
+await test('HOST:PORT', async (t) => {
   t.strictSame(readConnect('10.1.0.4:443'), { host: '10.1.0.4', port: 443 })
   t.strictSame(readConnect('Emulator:10000'), { host: 'emulator', port: 10_000 })
   t.strictSame(readConnect('[::1]:443'), { host: '::1', port: 443 })
   for (const text of ['10.1.0.4', '::1:443', '[10.1.0.4]:443', '[::1]', 'a:0', 'a:65536', 'a b:1', ':443', 'a:', 'https://a:1', '[:::]:1']) t.equal(readConnect(text), undefined, text)
 })
 
-await test('loopback', async t => {
+await test('loopback', async (t) => {
   for (const host of ['localhost', '127.0.0.1', '127.255.0.1', '::1']) t.ok(isLoopback(host), host)
   for (const host of ['127.example', 'localhost.example', '10.0.0.1', '::2', '0.0.0.0', '::']) t.notOk(isLoopback(host), host)
 })

@@ -27,7 +27,7 @@ interface Ask {
 }
 
 function factsOf({ target = PATH, host = HOST, headers = [], method = 'GET', serverName }: Ask): RequestFacts {
-  const raw = [...host === '' ? [] : ['Host', host], ...headers]
+  const raw = [...(host === '' ? [] : ['Host', host]), ...headers]
   return { method, target, raw, fields: readRequestFields(raw, true), serverName, address: '203.0.113.65', header: (name) => fieldValue(raw, name), now: NOW }
 }
 

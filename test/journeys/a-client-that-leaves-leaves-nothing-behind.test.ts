@@ -1,6 +1,5 @@
 // A client that goes away in the middle: its upstream connection ends, its request is logged as broken, and nothing of it
 // stays in the gate.
-
 import t, { type Test } from 'tap'
 import { far, startGate } from '../support/gate.ts'
 import { createRealm, storageHost, upstreamHost } from '../support/realm.ts'

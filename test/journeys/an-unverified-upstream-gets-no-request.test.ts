@@ -1,6 +1,5 @@
 // Whatever an upstream shows instead of its own certificate over TLS as the policy has it: 502 upstream-certificate, and
 // not a byte of any request.
-
 import t from 'tap'
 import { createAuthority } from '../support/authority.ts'
 import { far, startGate } from '../support/gate.ts'

@@ -1,6 +1,5 @@
 // Whatever is wrong with an upstream: the client gets 502 or 504 with the reason, or sees its reply break off; the route's
 // line and the upstream's metric say so; nothing is sent twice; and the next request is served.
-
 import t, { type Test } from 'tap'
 import { far, startGate, type Far, type GateHere } from '../support/gate.ts'
 import { createRealm, storageHost, upstreamHost, type Realm } from '../support/realm.ts'
@@ -223,7 +222,7 @@ void t.test('a kept connection that closes as a request goes out: 502, and never
         test.equal((await client.ask(`GET ${to.prefix}/first`, [`Host: ${to.host}`])).status, 200)
         const before = upstream.seen.length
         upstream.script((turn) => (how === 'reset' ? turn.reset() : turn.end()))
-        const reply = await client.ask(`${line} ${to.prefix}/second`, [`Host: ${to.host}`, ...body === '' ? [] : [`Content-Length: ${body.length}`]], body)
+        const reply = await client.ask(`${line} ${to.prefix}/second`, [`Host: ${to.host}`, ...(body === '' ? [] : [`Content-Length: ${body.length}`])], body)
         test.match([reply.status, reply.header('x-tidegate-reason')], [502, 'upstream-reset'], `${line} to ${to.way}`)
         await pause(50)
         test.equal(upstream.seen.length, before + 1, 'one copy')

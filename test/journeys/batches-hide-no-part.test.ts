@@ -1,7 +1,6 @@
 // Batches: several requests in one body. Each part's token is verified and tightened, parts with the gate's name get the
 // service's, an edited body has its own length and, under Shared Key, its own signature; one part that cannot be read or
 // does not hold refuses the whole. Made by the real SDKs wherever they make them.
-
 import { AzureNamedKeyCredential, AzureSASCredential, generateTableSas, TableClient, type TransactionAction } from '@azure/data-tables'
 import {
   AccountSASPermissions, AnonymousCredential, BlobBatchClient, BlobClient, BlobSASPermissions, BlobServiceClient, ContainerSASPermissions, generateAccountSASQueryParameters, generateBlobSASQueryParameters, StorageSharedKeyCredential,
@@ -122,7 +121,7 @@ interface Ask { readonly line?: string; readonly host?: string; readonly headers
 async function send(test: Test, body: string | Buffer, { line = 'POST /?comp=batch', host = storageHost('blob'), headers }: Ask = {}): Promise<{ reply: Message; seen: Message | undefined }> {
   const client = await dial(test, gate, { servername: host })
   const before = upstream.seen.length
-  const reply = await client.ask(line, [`Host: ${host}`, 'Content-Type: multipart/mixed; boundary=b', ...headers ?? [`Content-Length: ${body.length}`]], body)
+  const reply = await client.ask(line, [`Host: ${host}`, 'Content-Type: multipart/mixed; boundary=b', ...(headers ?? [`Content-Length: ${body.length}`])], body)
   client.close()
   return { reply, seen: upstream.seen[before] }
 }

@@ -1,5 +1,4 @@
 // What goes up is what came: target, header fields, framing, body. The recording upstream has its own HTTP reading.
-
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { far, startGate } from '../support/gate.ts'

@@ -1,7 +1,6 @@
 // Copy and rename sources: URLs that the service itself fetches. Each is verified and tightened with its own account's key,
 // the gate's names in it become the service's, and what is neither https nor known is refused. An edit under a Shared Key
 // signature is signed anew, which code that shares nothing with the gate's checks here.
-
 import { createHmac } from 'node:crypto'
 import { BlobSASPermissions, BlobServiceClient, ContainerSASPermissions, generateBlobSASQueryParameters, StorageSharedKeyCredential } from '@azure/storage-blob'
 import t, { type Test } from 'tap'

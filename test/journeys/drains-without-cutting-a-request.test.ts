@@ -1,6 +1,5 @@
 // SIGTERM: not ready, nothing new is accepted, idle connections end, requests under way finish, exit 0. A second signal
 // ends at once.
-
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import t, { type Test } from 'tap'

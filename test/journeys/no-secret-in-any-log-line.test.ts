@@ -1,6 +1,5 @@
 // Signatures, keys, tokens and SAS, in every place of a request where they can stand: none of it in any line, at the most
 // talkative level, in any metric or in any reply of ours. And each line is one JSON object.
-
 import { createHmac, randomBytes } from 'node:crypto'
 import t from 'tap'
 import { far, serveGate } from '../support/gate.ts'

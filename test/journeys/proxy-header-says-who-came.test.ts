@@ -1,6 +1,5 @@
 // PROXY headers before TLS: required from the listed senders and refused from all others; whom they name is who came, for
 // tokens that are bound to an address, for APIs, for the log and for the limit of an address. On the plain port as well.
-
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
@@ -149,7 +148,7 @@ async function balancer(test: Test, header: Buffer): Promise<number> {
 
 const token = (sip: string, spr?: string): string => issue({
   service: 'blob', account: ACCOUNT, path: '/c/b',
-  params: [['sv', '2025-05-05'], ['se', new Date(Date.now() + 3_600_000).toISOString().replace(/\.\d+/, '')], ['sr', 'b'], ['sp', 'r'], ['sip', sip], ...spr === undefined ? [] : [['spr', spr] as const]],
+  params: [['sv', '2025-05-05'], ['se', new Date(Date.now() + 3_600_000).toISOString().replace(/\.\d+/, '')], ['sr', 'b'], ['sp', 'r'], ['sip', sip], ...(spr === undefined ? [] : [['spr', spr] as const])],
 }, Buffer.from(realm.key1, 'base64'))
 
 void t.test('`sip` is judged against whom the header names', async (test) => {

@@ -1,6 +1,5 @@
 // Every refusal of a request says why, in the words of the service whose clients it meets; nothing of it goes up, and the
 // connection goes on or ends as contract section 5 says.
-
 import t, { type Test } from 'tap'
 import { far, startGate } from '../support/gate.ts'
 import { createRealm, SERVICES, storageHost, type Service } from '../support/realm.ts'
@@ -135,7 +134,7 @@ for (const service of [...SERVICES, 'api'] as const) {
   void t.test(`reasons and codes: ${service}`, async (test) => {
     const host = service === 'api' ? API : storageHost(service)
     const before = upstream.seen.length
-    for (const { line = 'GET /v1/a', headers = [], closes = false, ...code } of [...COMMON, ...service === 'api' ? [] : STORAGE]) {
+    for (const { line = 'GET /v1/a', headers = [], closes = false, ...code } of [...COMMON, ...(service === 'api' ? [] : STORAGE)]) {
       const client = await dial(test, gate, { servername: host })
       const reply = await client.ask(line, [`Host: ${host}`, ...headers])
       told(test, reply, service, code)

@@ -1,6 +1,5 @@
 // Tokens with `sip`: judged against the client's address, and told upstream as the operator wants it, since the service
 // sees the gate's address and not the client's (spec/sas.md 10). That also holds for a token that is https-only already.
-
 import t from 'tap'
 import { issue, pairsOf, secondAccepts, type Service } from '../sas/second.ts'
 import { startGate } from '../support/gate.ts'
@@ -37,7 +36,7 @@ for (const [sip, range, single] of MODES) {
   void t.test(`${sip} ${egress ?? ''}`, async (test) => {
     const gate = await startGate(test, realm, {
       accounts: [{ name: ACCOUNT, keys: ['key1', 'key2'], userDelegationKeys: ['udk.json'], ...Object.fromEntries(['blob', 'queue', 'table'].map((service) => [service, { url: `https://${ACCOUNT}.${service}.upstream.example:${upstream.port}`, connect: `127.0.0.1:${upstream.port}`, ca: realm.caFile }])) }],
-      storageOptions: { sas: { sip, ...egress === undefined ? {} : { egress } } }, clock: () => CLOCK,
+      storageOptions: { sas: { sip, ...(egress === undefined ? {} : { egress }) } }, clock: () => CLOCK,
     })
     for (const [what, kind] of Object.entries(KINDS)) {
       const { service, path, key } = kind

@@ -1,6 +1,5 @@
 // User delegation tokens: every vector with keys from files, and keys that clients fetch through the gate, which are
 // remembered until they expire. What a real SDK and Azurite make of it stands at the end.
-
 import { BlobSASPermissions, BlobServiceClient, ContainerSASPermissions, generateBlobSASQueryParameters, StorageSharedKeyCredential } from '@azure/storage-blob'
 import { createHmac, randomBytes } from 'node:crypto'
 import t, { type Test } from 'tap'

@@ -1,6 +1,5 @@
 // What a refusal looks like to the program behind an SDK (spec/sas.md 15.4). The file share and data lake packages are no
 // dependencies of this project: their tests run where they are found, here or in the folder that TIDEGATE_TEST_SDKS names.
-
 import { AzureSASCredential, TableClient } from '@azure/data-tables'
 import { BlobServiceClient } from '@azure/storage-blob'
 import { QueueServiceClient } from '@azure/storage-queue'

@@ -1,6 +1,5 @@
 // Tokens that the gate cannot verify: refused, let through where they are https-only, or let through and counted; never
 // edited. Everything that can be judged without a key is judged all the same.
-
 import t from 'tap'
 import { issue } from '../sas/second.ts'
 import { far, startGate } from '../support/gate.ts'

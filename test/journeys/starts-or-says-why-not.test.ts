@@ -1,6 +1,5 @@
 // A configuration with faults: exit 2, all of them, nothing bound. A port in use: exit 1 and which. What listens says so,
 // and its admin pages are there with everything at zero.
-
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'

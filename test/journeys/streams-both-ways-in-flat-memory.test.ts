@@ -1,6 +1,5 @@
 // Bodies stream both ways with back-pressure: 100 MiB pass through a process that holds next to nothing of them, a slow
 // reader pauses the upstream, a slow upstream pauses the client, and a refused upload is never invited.
-
 import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
@@ -160,7 +159,7 @@ void t.test('100 Continue: after admission, never before a refusal, once', async
       client.close()
     }
     const before = upstream.seen.length
-    for (const target of ['/a/../b', ...way === 'storage' ? ['/c/b?sv=2025-05-05&se=2020-01-01&sp=w&sr=b&sig=AAAA'] : []]) {
+    for (const target of ['/a/../b', ...(way === 'storage' ? ['/c/b?sv=2025-05-05&se=2020-01-01&sp=w&sr=b&sig=AAAA'] : [])]) {
       const client = await call(test, gate, host)
       const reply = await client.ask(`PUT ${target}`, [`Host: ${host}`, 'Content-Length: 5', 'Expect: 100-continue'])
       test.ok(reply.status >= 400)

@@ -1,5 +1,4 @@
 // Every key-signed vector without `sip` through a running gate, at the vectors' time: what the upstream sees.
-
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { startGate } from '../support/gate.ts'

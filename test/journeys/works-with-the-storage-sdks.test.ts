@@ -1,6 +1,5 @@
 // Azure's own SDKs against the real Azurite through the gate, by Shared Key and by SAS. The tokens are made without
 // `spr=https`, as many a program makes them, so that each is tightened on its way.
-
 import {
   AccountSASPermissions, BlobBatchClient, BlobSASPermissions, BlobServiceClient, ContainerSASPermissions, generateAccountSASQueryParameters, generateBlobSASQueryParameters, StorageSharedKeyCredential,
 } from '@azure/storage-blob'

@@ -1,6 +1,5 @@
 // @azure/data-tables against the real Azurite through the gate: entities with odd keys, filters, MERGE, transactions, by
 // Shared Key and by SAS made without `spr=https`.
-
 import { AzureNamedKeyCredential, AzureSASCredential, generateTableSas, odata, TableClient, TableServiceClient, type TransactionAction } from '@azure/data-tables'
 import { AccountSASPermissions, generateAccountSASQueryParameters, StorageSharedKeyCredential } from '@azure/storage-blob'
 import t, { type Test } from 'tap'

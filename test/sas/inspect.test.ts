@@ -193,7 +193,7 @@ const place = fc.constantFrom('si', 'sp', 'sv', 'se', 'spr', 'sip', 'sr', 'tn', 
 
 void t.test('no signature comes out, wherever it stands and however it is written', async () => {
   fc.assert(fc.property(base64, spelled, named, fc.array(fc.tuple(place, word)), fc.option(place), fc.boolean(), word, (signature, spell, name, others, again, known, tail) => {
-    const parts = [...others.map(([key, value]) => `${key}=${encodeURIComponent(value)}`), `${name}=${spell(signature)}`, ...again === null ? [] : [`${again}=${spell(signature)}`]]
+    const parts = [...others.map(([key, value]) => `${key}=${encodeURIComponent(value)}`), `${name}=${spell(signature)}`, ...(again === null ? [] : [`${again}=${spell(signature)}`])]
     const url = `${HOST}/ledgers/sig=${encodeURIComponent(signature)}/${encodeURIComponent(tail)}?${issued(blobParams())}&${parts.join('&')}#sig=${signature}`
     const report = inspectUrl(url, known ? groundOf() : blind())
     if (report === undefined) return true

@@ -1,16 +1,13 @@
 // The test authority: what it issues is taken by Node's TLS and by openssl, and refused where it should be.
-
 import { execFileSync, spawnSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { connect, createServer } from 'node:tls'
-import type { TLSSocket } from 'node:tls'
+import { connect, createServer, type TLSSocket } from 'node:tls'
 import { test } from 'tap'
-import { createAuthority } from '../support/authority.ts'
-import type { Issued } from '../support/authority.ts'
+import { createAuthority, type Issued } from '../support/authority.ts'
 
 const NAMES = ['tide.example', '*.blob.localhost', '127.0.0.1', '::1']
 const openssl = spawnSync('openssl', ['version']).status === 0
@@ -22,7 +19,7 @@ async function handshake(server: Issued, ca: string, servername: string, client?
   listener.on('secureConnection', (socket: TLSSocket) => socket.on('error', () => undefined).end('hello'))
   await once(listener.listen(0, '127.0.0.1'), 'listening')
   const socket = connect({ port: (listener.address() as AddressInfo).port, host: '127.0.0.1', servername, ca, ...client })
-  const outcome = await new Promise<string | undefined>(resolve => {
+  const outcome = await new Promise<string | undefined>((resolve) => {
     socket.once('data', () => resolve(undefined))
     socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code))
     // Node sends no alert for a client certificate that it refuses.
@@ -33,7 +30,7 @@ async function handshake(server: Issued, ca: string, servername: string, client?
   return outcome
 }
 
-await test('Node verifies every kind of key, of either kind of authority', async t => {
+await test('Node verifies every kind of key, of either kind of authority', async (t) => {
   for (const kind of ['ec', 'rsa'] as const) {
     const authority = await createAuthority({ name: `Test ${kind}`, key: kind })
     for (const key of ['ec', 'ec384', 'rsa2048'] as const) {
@@ -43,7 +40,7 @@ await test('Node verifies every kind of key, of either kind of authority', async
   }
 })
 
-await test('Node refuses another authority, another name and another time', async t => {
+await test('Node refuses another authority, another name and another time', async (t) => {
   const authority = await createAuthority({ name: 'Test' })
   const other = await createAuthority({ name: 'Test' })
   const good = await authority.issue({ names: NAMES })
@@ -53,7 +50,7 @@ await test('Node refuses another authority, another name and another time', asyn
   t.equal(await handshake(old, authority.pem, 'tide.example'), 'CERT_HAS_EXPIRED')
 })
 
-await test('a leaf carries its intermediates, and clients are told from servers by their purpose', async t => {
+await test('a leaf carries its intermediates, and clients are told from servers by their purpose', async (t) => {
   const root = await createAuthority({ name: 'Root' })
   const office = await (await root.intermediate('Offices')).intermediate('Office 1')
   const server = await office.issue({ names: NAMES })
@@ -65,14 +62,14 @@ await test('a leaf carries its intermediates, and clients are told from servers 
   t.match(new X509Certificate(client.cert).subjectAltName, 'URI:spiffe://tide/office-1')
 })
 
-await test('serials are 128 bits long and differ', async t => {
+await test('serials are 128 bits long and differ', async (t) => {
   const authority = await createAuthority({ name: 'Test' })
   const serials = await Promise.all([1, 2, 3].map(async () => new X509Certificate((await authority.issue({ names: NAMES })).cert).serialNumber))
   t.equal(new Set(serials).size, 3)
-  t.strictSame(serials.map(serial => serial.length), [32, 32, 32])
+  t.strictSame(serials.map((serial) => serial.length), [32, 32, 32])
 })
 
-await test('openssl verifies by the letter of RFC 5280', { skip: openssl ? false : 'openssl is missing' }, async t => {
+await test('openssl verifies by the letter of RFC 5280', { skip: openssl ? false : 'openssl is missing' }, async (t) => {
   const folder = t.testdir({})
   const authority = await createAuthority({ name: 'Test' })
   const issued = await (await authority.intermediate('Between')).issue({ names: NAMES, key: 'rsa2048', clientAuth: true, serverAuth: true })

@@ -1,5 +1,4 @@
 // The development certificates: made once, kept while they are good, made anew when they are not.
-
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'
@@ -7,7 +6,7 @@ import { test } from 'tap'
 import { makeCerts } from '../../scripts/make-certs.ts'
 import { createAuthority } from '../support/authority.ts'
 
-await test('made once, then kept; keys are for their owner only', async t => {
+await test('made once, then kept; keys are for their owner only', async (t) => {
   const folder = join(t.testdir({}), 'certs')
   t.equal(await makeCerts(folder), true)
   const before = readFileSync(join(folder, 'ca.pem'), 'utf8')
@@ -19,7 +18,7 @@ await test('made once, then kept; keys are for their owner only', async t => {
   t.equal(readFileSync(join(folder, 'ca.pem'), 'utf8'), before)
 })
 
-await test('made anew when a file is spoilt, near its end, or of another authority', async t => {
+await test('made anew when a file is spoilt, near its end, or of another authority', async (t) => {
   const folder = t.testdir({})
   await makeCerts(folder)
   writeFileSync(join(folder, 'gateway.pem'), 'no certificate')

@@ -1,12 +1,10 @@
 // scripts/run.cjs decides whether to install, and with which Node to go on. Here with a stub for npm that writes down how it
 // was called and behaves as told; its Node is a link to the one that runs this test.
-
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { test } from 'tap'
-import type { Test } from 'tap'
+import { test, type Test } from 'tap'
 
 const RUN = join(import.meta.dirname, '../../scripts/run.cjs')
 
@@ -22,7 +20,7 @@ esac
 `
 
 // The Node of the system, when it is one that the gateway itself could not run on.
-const OLD = ['/usr/bin/node', '/usr/local/bin/node'].find(node => /^v(1[6-9]|2[0-3])\./.test(spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout ?? ''))
+const OLD = ['/usr/bin/node', '/usr/local/bin/node'].find((node) => /^v(1[6-9]|2[0-3])\./.test(spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout ?? ''))
 
 const SCRIPT = `console.log(JSON.stringify({ args: process.argv.slice(2), path: process.env.PATH?.split(':')[0] })); process.exit(7)\n`
 
@@ -41,7 +39,7 @@ function run(folder: string, npmDoes: string, node = process.execPath) {
   return { status, stdout, stderr, calls }
 }
 
-await test('nothing there: installs, then runs the script with its arguments and gives its exit code', async t => {
+await test('nothing there: installs, then runs the script with its arguments and gives its exit code', async (t) => {
   const folder = checkout(t)
   const first = run(folder, 'install')
   t.match(first.calls, [/^ci /])
@@ -52,7 +50,7 @@ await test('nothing there: installs, then runs the script with its arguments and
   t.equal(second.status, 7)
 })
 
-await test('a changed lock file installs anew', async t => {
+await test('a changed lock file installs anew', async (t) => {
   const folder = checkout(t)
   run(folder, 'install')
   writeFileSync(join(folder, 'package-lock.json'), '{"packages":{"":{},"node_modules/b":{"version":"2.0.0"}}}')
@@ -60,7 +58,7 @@ await test('a changed lock file installs anew', async t => {
   t.notOk(existsSync(join(folder, '.dev/node_modules-before')))
 })
 
-await test('what npm installed without us is taken as it is, if it is what the lock file says', async t => {
+await test('what npm installed without us is taken as it is, if it is what the lock file says', async (t) => {
   const folder = checkout(t)
   run(folder, 'install')
   writeFileSync(join(folder, 'node_modules/.tidegate-installed'), 'old')
@@ -68,7 +66,7 @@ await test('what npm installed without us is taken as it is, if it is what the l
   t.equal(run(folder, 'offline').calls.length, 1)
 })
 
-await test('no network: goes on with what is there and says so', async t => {
+await test('no network: goes on with what is there and says so', async (t) => {
   const folder = checkout(t)
   run(folder, 'install')
   writeFileSync(join(folder, 'package-lock.json'), '{"packages":{"":{},"node_modules/b":{"version":"2.0.0"}}}')
@@ -78,34 +76,34 @@ await test('no network: goes on with what is there and says so', async t => {
   t.equal(run(folder, 'install').calls.length, 3, 'and it is tried again the next time')
 })
 
-await test('no network and nothing there: says what is missing', async t => {
+await test('no network and nothing there: says what is missing', async (t) => {
   const { status, stderr, stdout } = run(checkout(t), 'offline')
   t.equal(status, 1)
   t.match(stderr, /could not be reached \(EAI_AGAIN\), and nothing is installed yet/)
   t.equal(stdout, '')
 })
 
-await test('an npm that runs no install scripts: they are run by name', async t => {
+await test('an npm that runs no install scripts: they are run by name', async (t) => {
   const { status, calls } = run(checkout(t), 'no-scripts')
   t.match(calls, [/^ci /, /^rebuild node/])
   t.equal(status, 7)
 })
 
-await test('a Node that cannot be loaded here, and an old one of the system: the reason is told', { skip: OLD === undefined ? 'the system has no Node older than 24' : false }, t => {
+await test('a Node that cannot be loaded here, and an old one of the system: the reason is told', { skip: OLD === undefined ? 'the system has no Node older than 24' : false }, (t) => {
   const { status, stderr } = run(checkout(t), 'broken', OLD)
   t.equal(status, 1)
   t.match(stderr, /does not run here: node: libatomic\.so\.1.*\n.*apt-get install libatomic1/)
   t.end()
 })
 
-await test('a Node that cannot be loaded here, and a new one of the system: that one is taken', t => {
+await test('a Node that cannot be loaded here, and a new one of the system: that one is taken', (t) => {
   const { status, stderr } = run(checkout(t), 'broken')
   t.equal(status, 7)
   t.match(stderr, 'using your own Node')
   t.end()
 })
 
-await test('signals go to the script', async t => {
+await test('signals go to the script', async (t) => {
   const folder = checkout(t)
   run(folder, 'install')
   writeFileSync(join(folder, 'script.ts'), `process.once('SIGTERM', () => process.exit(5)); setInterval(() => {}, 1000); console.log('up')\n`)

@@ -1,16 +1,13 @@
 // `npm start` as a newcomer meets it: what it prints works when pasted, and it leaves nothing behind.
-
-import { spawn, spawnSync } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, existsSync, symlinkSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
-import { test } from 'tap'
-import type { Test } from 'tap'
+import { test, type Test } from 'tap'
 
 const ROOT = join(import.meta.dirname, '../..')
-const ANY_PORTS = ['port', 'plain-port', 'admin-port', 'blob-port', 'queue-port', 'table-port', 'api-port'].flatMap(name => [`--${name}`, '0'])
+const ANY_PORTS = ['port', 'plain-port', 'admin-port', 'blob-port', 'queue-port', 'table-port', 'api-port'].flatMap((name) => [`--${name}`, '0'])
 const curl = spawnSync('curl', ['--version']).status === 0
 
 // Beside a developer's own `npm start`, with its own .dev/ and certs/.
@@ -43,19 +40,19 @@ async function read({ stdout, stderr }: ChildProcess, until: string): Promise<st
   return said
 }
 
-const isOpen = (port: number): Promise<boolean> => new Promise(resolve => {
+const isOpen = (port: number): Promise<boolean> => new Promise((resolve) => {
   const socket = connect(port, '127.0.0.1', () => resolve(true)).on('error', () => resolve(false))
   socket.on('connect', () => socket.destroy())
 })
 
-await test('the five commands do what is said beside them; Ctrl-C ends all', { skip: curl ? false : 'curl is missing' }, async t => {
+await test('the five commands do what is said beside them; Ctrl-C ends all', { skip: curl ? false : 'curl is missing' }, async (t) => {
   const folder = checkout(t)
   const start = spawnStart(folder, ANY_PORTS)
   t.teardown(() => start.kill('SIGTERM'))
   const said = await read(start, `[1-9]'\n`)
-  const commands = said.split('\n').filter(line => line.startsWith('curl '))
+  const commands = said.split('\n').filter((line) => line.startsWith('curl '))
   t.equal(commands.length, 5, 'five commands are printed')
-  const [tightened, plain, badSignature, api, metrics] = commands.map(line => spawnSync('sh', ['-c', line], { encoding: 'utf8' }).stdout)
+  const [tightened, plain, badSignature, api, metrics] = commands.map((line) => spawnSync('sh', ['-c', line], { encoding: 'utf8' }).stdout)
   t.match(tightened, /^HTTP\/1\.1 200 (.*\r\n)*x-tidegate-sas: tightened\r\n(.*\r\n)*\r\nHello from behind the gate\./i)
   t.match(plain, /^HTTP\/1\.1 400 (.*\r\n)*x-ms-error-code: AccountRequiresHttps\r\n/i)
   t.match(plain, 'The account being accessed does not support http.')
@@ -78,7 +75,7 @@ await test('the five commands do what is said beside them; Ctrl-C ends all', { s
   t.notOk(existsSync(join(folder, '.dev/running')))
 })
 
-await test('a port that was asked for and is in use is told, and nothing stays up', async t => {
+await test('a port that was asked for and is in use is told, and nothing stays up', async (t) => {
   const taken = createServer()
   await once(taken.listen(0, '127.0.0.1'), 'listening')
   const address = taken.address()

@@ -1,10 +1,8 @@
 // scripts/test.ts: the report, the exit code and the last line, with stubs for tsc, oxlint and tap.
-
 import { spawnSync } from 'node:child_process'
 import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { test } from 'tap'
-import type { Test } from 'tap'
+import { test, type Test } from 'tap'
 
 const ROOT = join(import.meta.dirname, '../..')
 
@@ -52,7 +50,7 @@ not ok 3 - test/late.test.ts # time=5ms
   ...
 `
 
-interface Stubs { readonly tap: string, readonly tapCode?: number, readonly tscCode?: number }
+interface Stubs { readonly tap: string; readonly tapCode?: number; readonly tscCode?: number }
 
 function runTests(t: Test, { tap, tapCode = 0, tscCode = 0 }: Stubs, ...args: string[]) {
   const folder = t.testdir({
@@ -75,7 +73,7 @@ function runTests(t: Test, { tap, tapCode = 0, tscCode = 0 }: Stubs, ...args: st
   return { ...again(), again }
 }
 
-await test('all well: counts, skipped ones with their reason, exit code 0', async t => {
+await test('all well: counts, skipped ones with their reason, exit code 0', async (t) => {
   const { status, stdout, last } = runTests(t, { tap: GOOD })
   t.equal(last, '2 passed, 0 failed, 2 skipped')
   t.equal(status, 0)
@@ -84,11 +82,11 @@ await test('all well: counts, skipped ones with their reason, exit code 0', asyn
   t.match(stdout, 'ok   test/a.test.ts (1.2 s)')
 })
 
-await test('nothing skipped: the last line is just the two counts', async t => {
+await test('nothing skipped: the last line is just the two counts', async (t) => {
   t.equal(runTests(t, { tap: 'TAP version 14\n1..1\nok 1 - test/a.test.ts\n' }).last, '1 passed, 0 failed')
 })
 
-await test('failures are told in full; a crash and a bad end count once each', async t => {
+await test('failures are told in full; a crash and a bad end count once each', async (t) => {
   const { status, stdout, last } = runTests(t, { tap: BAD, tapCode: 1 })
   t.equal(last, '2 passed, 3 failed')
   t.equal(status, 1)
@@ -97,19 +95,19 @@ await test('failures are told in full; a crash and a bad end count once each', a
   t.match(stdout, /FAILED test\/late\.test\.ts\n.*signal: SIGSEGV/)
 })
 
-await test('a check that fails is a failure, and the tests run all the same', async t => {
+await test('a check that fails is a failure, and the tests run all the same', async (t) => {
   const { status, stdout, last } = runTests(t, { tap: GOOD, tscCode: 2 })
   t.equal(last, '2 passed, 1 failed, 2 skipped')
   t.equal(status, 1)
   t.match(stdout, /FAILED tsc\n.*error TS1: bad/)
 })
 
-await test('tap that ends badly without a failed test, or that runs nothing, is a failure', async t => {
+await test('tap that ends badly without a failed test, or that runs nothing, is a failure', async (t) => {
   t.equal(runTests(t, { tap: GOOD, tapCode: 3 }).last, '2 passed, 1 failed, 2 skipped')
   t.equal(runTests(t, { tap: '' }).last, '0 passed, 1 failed')
 })
 
-await test('plugins are built once; arguments go to tap; --static does without it', async t => {
+await test('plugins are built once; arguments go to tap; --static does without it', async (t) => {
   const first = runTests(t, { tap: GOOD }, 'test/a.test.ts')
   t.match(first.calls, ['build', /^--reporter=tap --jobs=\d --timeout=\d+ test\/a\.test\.ts$/])
   t.match(first.again().calls, [/^--reporter/])

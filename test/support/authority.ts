@@ -2,14 +2,12 @@
 
 // oxlint-disable-next-line import/no-unassigned-import -- @peculiar/x509 needs this polyfill to be there before it
 import 'reflect-metadata'
-import { KeyObject, randomBytes } from 'node:crypto'
-import type { webcrypto } from 'node:crypto'
+import { KeyObject, randomBytes, type webcrypto } from 'node:crypto'
 import { isIP } from 'node:net'
 import {
   AuthorityKeyIdentifierExtension, BasicConstraintsExtension, ExtendedKeyUsage, ExtendedKeyUsageExtension, KeyUsageFlags,
-  KeyUsagesExtension, SubjectAlternativeNameExtension, SubjectKeyIdentifierExtension, X509CertificateGenerator,
+  KeyUsagesExtension, SubjectAlternativeNameExtension, SubjectKeyIdentifierExtension, X509CertificateGenerator, type Extension, type JsonGeneralName, type X509Certificate,
 } from '@peculiar/x509'
-import type { Extension, JsonGeneralName, X509Certificate } from '@peculiar/x509'
 
 const DAY = 86_400_000
 // Clocks differ by a little between machines and containers.
@@ -69,7 +67,7 @@ interface Signer {
 }
 
 /** Takes a common name, a kind of key (EC unless given) and days of validity (365). Gives a new root; nothing is kept on disk. */
-export async function createAuthority({ name, key = 'ec', days = 365 }: { name: string, key?: 'ec' | 'rsa', days?: number }): Promise<Authority> {
+export async function createAuthority({ name, key = 'ec', days = 365 }: { name: string; key?: 'ec' | 'rsa'; days?: number }): Promise<Authority> {
   const kind = key === 'rsa' ? 'rsa2048' : 'ec'
   const keys = await generate(kind)
   const certificate = await X509CertificateGenerator.create({
@@ -84,8 +82,8 @@ function authority(signer: Signer): Authority {
   return {
     pem: pem(signer.certificate),
     key: keyPem(signer.keys),
-    issue: wish => issue(wish, signer),
-    intermediate: name => intermediate(name, signer),
+    issue: (wish) => issue(wish, signer),
+    intermediate: (name) => intermediate(name, signer),
   }
 }
 
@@ -138,7 +136,7 @@ async function leafExtensions(wish: Wish, publicKey: CryptoKey, signer: Signer):
   return [
     new BasicConstraintsExtension(false, undefined, true),
     leafKeyUsage(wish),
-    ...purposes.length > 0 ? [new ExtendedKeyUsageExtension(purposes)] : [],
+    ...(purposes.length > 0 ? [new ExtendedKeyUsageExtension(purposes)] : []),
     new SubjectAlternativeNameExtension(alternativeNames(wish)),
     await SubjectKeyIdentifierExtension.create(publicKey),
     await AuthorityKeyIdentifierExtension.create(signer.keys.publicKey),
@@ -152,7 +150,7 @@ function leafKeyUsage({ key = 'ec' }: Wish): Extension {
 }
 
 function usages({ clientAuth = false, serverAuth = !clientAuth }: Wish): ExtendedKeyUsage[] {
-  return [...serverAuth ? [ExtendedKeyUsage.serverAuth] : [], ...clientAuth ? [ExtendedKeyUsage.clientAuth] : []]
+  return [...(serverAuth ? [ExtendedKeyUsage.serverAuth] : []), ...(clientAuth ? [ExtendedKeyUsage.clientAuth] : [])]
 }
 
 function alternativeNames({ names, uri }: Wish): JsonGeneralName[] {
@@ -160,7 +158,7 @@ function alternativeNames({ names, uri }: Wish): JsonGeneralName[] {
   return uri === undefined ? known : [...known, { type: 'url', value: uri }]
 }
 
-function during({ days = 90, notBefore, notAfter }: Pick<Wish, 'days' | 'notBefore' | 'notAfter'>): { notBefore: Date, notAfter: Date } {
+function during({ days = 90, notBefore, notAfter }: Pick<Wish, 'days' | 'notBefore' | 'notAfter'>): { notBefore: Date; notAfter: Date } {
   const now = Date.now()
   return { notBefore: notBefore ?? new Date(now - SKEW), notAfter: notAfter ?? new Date(now + days * DAY) }
 }

@@ -1,5 +1,4 @@
 // The real Azurite over HTTPS, addressed by host names, in memory, on ports of its own (spec/sas.md 18).
-
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'

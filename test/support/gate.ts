@@ -1,7 +1,5 @@
 // A gate for a journey: in the test's own process with a clock of the test, or as the program that people run.
-
-import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -67,15 +65,15 @@ export function far(realm: Realm, host: string, port: number): Readonly<Record<s
 
 /** Writes a configuration; gives the file's name. YAML reads JSON. */
 export async function writeConfiguration(realm: Realm, wish: GateWish): Promise<string> {
-  const own = await realm.certificate('gate', { names: [...SERVICES.flatMap((s) => [storageHost(s), storageHost(s, `${ACCOUNT}-secondary`)]), ...wish.names ?? []] })
+  const own = await realm.certificate('gate', { names: [...SERVICES.flatMap((s) => [storageHost(s), storageHost(s, `${ACCOUNT}-secondary`)]), ...(wish.names ?? [])] })
   const entries = Object.entries(wish.storage ?? {}) as [Service, Far][]
   const services = Object.fromEntries(entries.map(([service, it]) => [service, typeof it === 'number' ? far(realm, upstreamHost(service), it) : it]))
   const account = { name: ACCOUNT, keys: ['key1', 'key2'], ...services }
-  const accounts = [...entries.length > 0 ? [account] : [], ...wish.accounts ?? []]
+  const accounts = [...(entries.length > 0 ? [account] : []), ...(wish.accounts ?? [])]
   return realm.write('tidegate.yaml', JSON.stringify({
     listen: { tls: { host: '127.0.0.1', port: 0 }, plain: { host: '127.0.0.1', port: 0 }, admin: { host: '127.0.0.1', port: 0 } },
     tls: { certificates: [{ cert: own.certFile, key: own.keyFile }], ...wish.tls },
-    ...accounts.length === 0 ? {} : { storage: { domain: DOMAIN, accounts, ...wish.storageOptions } },
+    ...(accounts.length === 0 ? {} : { storage: { domain: DOMAIN, accounts, ...wish.storageOptions } }),
     apis: wish.apis ?? [],
     limits: wish.limits ?? {},
     drain: wish.drain ?? { deadline: '20s' },

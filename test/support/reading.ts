@@ -1,6 +1,5 @@
 // Reads HTTP/1.1 messages from raw bytes, for both ends of a journey: a second implementation, so that neither node:http
 // nor the gate's own reading can hide what was on the wire.
-
 import { createHash } from 'node:crypto'
 
 const HEAD_END = Buffer.from('\r\n\r\n')

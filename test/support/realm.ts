@@ -1,12 +1,10 @@
 // What a journey stands on: a folder of its own with an authority, account keys, certificates and configurations.
-
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { createAuthority } from './authority.ts'
-import type { Authority, Issued, Wish } from './authority.ts'
+import { createAuthority, type Authority, type Issued, type Wish } from './authority.ts'
 
 export const ACCOUNT = 'tideoffice'
 /** The storage domain of a gate in a journey; `*.localhost` needs no hosts file in many systems, and `lookup` elsewhere. */

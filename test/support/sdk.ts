@@ -1,6 +1,5 @@
 // Azure's SDKs against a gate. They take neither an authority nor a resolver of ours on every way that their requests
 // go, so this process trusts the realm's authority, and finds every name of a gate on this machine.
-
 import dns from 'node:dns'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import type { Gate } from './gate.ts'

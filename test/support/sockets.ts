@@ -1,8 +1,6 @@
 // Clients that send exactly the bytes a test wants, and see exactly what came back and how the connection ended.
-
 import { connect as connectTcp, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
-import type { ConnectionOptions, TLSSocket } from 'node:tls'
+import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { once } from 'node:events'
 import type { Test } from 'tap'
 import type { Gate } from './gate.ts'

@@ -1,9 +1,7 @@
 // An upstream that keeps what it saw, byte for byte, and answers as each test scripts it. Raw sockets and its own HTTP
 // reading: what it could not have seen through node:http is the point.
-
 import { createServer, type Server, type Socket } from 'node:net'
-import { createSecureContext, TLSSocket } from 'node:tls'
-import type { SecureContextOptions } from 'node:tls'
+import { createSecureContext, TLSSocket, type SecureContextOptions } from 'node:tls'
 import type { Test } from 'tap'
 import { once } from 'node:events'
 import { framingOf, Message, MessageReader } from './reading.ts'
@@ -77,7 +75,7 @@ export const ok: Script = async (turn) => {
 
 /** Starts one; it stops with the test. */
 export async function startUpstream(t: Test, realm: Realm, options: UpstreamOptions = {}): Promise<Upstream> {
-  const names = ['127.0.0.1', ...SERVICES.flatMap((service) => [upstreamHost(service), upstreamHost(service, 'tideoffice-secondary')]), ...options.names ?? []]
+  const names = ['127.0.0.1', ...SERVICES.flatMap((service) => [upstreamHost(service), upstreamHost(service, 'tideoffice-secondary')]), ...(options.names ?? [])]
   const tls = options.plain === true ? undefined : options.tls ?? await realm.authority.issue({ names })
   const recording = new Recording(tls, options.greeting)
   await recording.listen(options.port ?? 0)
@@ -181,7 +179,7 @@ function turnOf(request: Message, raw: Socket, socket: Socket, more: Pick<Turn, 
   })
   const reply = async (status = 200, headers: readonly string[] = [], body: string | Buffer = ''): Promise<void> => {
     const bytes = Buffer.from(body as string)
-    const lines = [`HTTP/1.1 ${status} ${status < 400 ? 'OK' : 'Not so'}`, ...headers, ...status === 204 || status === 304 ? [] : [`Content-Length: ${bytes.length}`], '', '']
+    const lines = [`HTTP/1.1 ${status} ${status < 400 ? 'OK' : 'Not so'}`, ...headers, ...(status === 204 || status === 304 ? [] : [`Content-Length: ${bytes.length}`]), '', '']
     await write(Buffer.concat([Buffer.from(lines.join('\r\n'), 'latin1'), request.method === 'HEAD' ? Buffer.alloc(0) : bytes]))
   }
   return {

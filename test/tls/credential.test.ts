@@ -32,17 +32,17 @@ const KEYS: Record<string, string[]> = {
 
 /** A self-signed certificate NAME.pem with NAME.key. */
 function selfSigned(name: string, kind: string, ...more: string[]): void {
-  openssl('genpkey', ...KEYS[kind] ?? [], '-out', `${name}.key`)
+  openssl('genpkey', ...(KEYS[kind] ?? []), '-out', `${name}.key`)
   openssl('req', '-x509', '-new', '-key', `${name}.key`, '-subj', `/CN=${name}`, '-out', `${name}.pem`, ...more)
 }
 
 function issue(name: string, issuer: string, ...more: string[]): void {
-  openssl('genpkey', ...KEYS['p256'] ?? [], '-out', `${name}.key`)
+  openssl('genpkey', ...(KEYS['p256'] ?? []), '-out', `${name}.key`)
   openssl('req', '-new', '-key', `${name}.key`, '-subj', `/CN=${name}`, '-out', `${name}.csr`, '-addext', `subjectAltName=DNS:${name}.example`, ...more)
   openssl('x509', '-req', '-in', `${name}.csr`, '-CA', `${issuer}.pem`, '-CAkey', `${issuer}.key`, '-days', '30', '-copy_extensions', 'copyall', '-out', `${name}.pem`)
 }
 
-function faultOf(act: () => unknown): { part: string, found: string } {
+function faultOf(act: () => unknown): { part: string; found: string } {
   try {
     act()
   } catch (error) {
@@ -79,7 +79,7 @@ root.before(() => {
 
 const options = { skip: missing ? 'the program openssl is missing' : false }
 
-await test('a good pair of every kind', options, async t => {
+await test('a good pair of every kind', options, async (t) => {
   for (const [kind, keyKind] of [['rsa2048', 'rsa'], ['p256', 'ec'], ['p384', 'ec'], ['p521', 'ec']] as const) {
     const credential = parseCredential(pem(`${kind}.pem`), pem(`${kind}.key`), now)
     t.equal(credential.keyKind, keyKind)
@@ -93,7 +93,7 @@ await test('a good pair of every kind', options, async t => {
   }
 })
 
-await test('forms of files that are fine', options, async t => {
+await test('forms of files that are fine', options, async (t) => {
   t.equal(faultOfPair('rsa2048.pem', 'traditional.key').found, 'no fault')
   t.equal(faultOfPair('parameters.pem', 'parameters.key').found, 'no fault', 'EC parameters before the key')
   const one = parseCredential(both('p256.key', 'p256.pem'), both('p256.pem', 'p256.key'), now)
@@ -101,9 +101,9 @@ await test('forms of files that are fine', options, async t => {
   t.equal(one.pem, pem('p256.pem').toString())
 })
 
-await test('a chain', options, async t => {
+await test('a chain', options, async (t) => {
   const { chain, pem: text, names } = parseCredential(both('leaf.pem', 'middle.pem', 'root.pem'), pem('leaf.key'), now)
-  t.strictSame(chain.map(c => c.subject), ['CN=leaf', 'CN=middle', 'CN=root'])
+  t.strictSame(chain.map((c) => c.subject), ['CN=leaf', 'CN=middle', 'CN=root'])
   t.strictSame(names, ['leaf.example'])
   t.equal(text.match(/BEGIN CERTIFICATE/g)?.length, 3)
   t.equal(faultOf(() => parseCredential(both('bottom.pem', 'oldroot.pem'), pem('bottom.key'), now)).found, 'no fault', 'the signature of a root does not count')
@@ -112,7 +112,7 @@ await test('a chain', options, async t => {
     { part: 'cert', found: 'certificate 2 of the file, which did not issue the one before it' })
 })
 
-await test('every bad kind', options, async t => {
+await test('every bad kind', options, async (t) => {
   const table: [cert: string, key: string, part: string, found: string | RegExp][] = [
     ['p256.key', 'p256.key', 'cert', 'no certificate in it'],
     ['p256.pem', 'p256.pem', 'key', 'no private key in it'],
@@ -131,7 +131,7 @@ await test('every bad kind', options, async t => {
   for (const [cert, key, part, found] of table) t.match(faultOfPair(cert, key), { part, found }, `${cert} ${key}`)
 })
 
-await test('files that are no PEM', options, async t => {
+await test('files that are no PEM', options, async (t) => {
   const good = pem('p256.pem').toString()
   t.strictSame(faultOfText('', ''), { part: 'cert', found: 'an empty file' })
   t.strictSame(faultOfText('\u0030\u0082', ''), { part: 'cert', found: 'no PEM' })
@@ -141,16 +141,16 @@ await test('files that are no PEM', options, async t => {
   t.strictSame(faultOfText(good, '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----'), { part: 'key', found: 'a private key that cannot be read' })
 })
 
-await test('time', options, async t => {
+await test('time', options, async (t) => {
   t.match(faultOfPair('p256.pem', 'p256.key', now + 31 * DAY), { part: 'cert', found: /^a certificate that expired at 20/ })
   t.match(faultOfPair('p256.pem', 'p256.key', now - DAY), { part: 'cert', found: /^a certificate that is not valid before 20/ })
   t.strictSame(parseCredential(pem('long.pem'), pem('long.key'), now).warnings, [{ found: 'a certificate that is valid for 399 days', allowed: '398 days at most' }])
   t.match(parseCredential(pem('root.pem'), pem('root.key'), now).warnings, [{ found: 'a certificate without a DNS name or IP address' }])
 })
 
-await test('a trust bundle', options, async t => {
+await test('a trust bundle', options, async (t) => {
   const bundle = parseTrustBundle(both('root.pem', 'rsa2048.pem'))
-  t.strictSame(bundle.certificates.map(c => c.subject), ['CN=root', 'CN=rsa2048'])
+  t.strictSame(bundle.certificates.map((c) => c.subject), ['CN=root', 'CN=rsa2048'])
   t.match(bundle.digest, /^[0-9a-f]{64}$/)
   t.not(bundle.digest, parseTrustBundle(pem('root.pem')).digest)
   t.equal(bundle.validUntil, bundle.certificates[1]?.validToDate.getTime(), 'the end of the first to end')

@@ -42,7 +42,7 @@ export interface HelloWish {
 export function helloMessage(wish: HelloWish = {}): Buffer {
   const extensions = wish.bare === true ? [] : [vector16(...extensionsOf(wish).map(([type, data]) => Buffer.concat([u16(type), vector16(data)])))]
   const body = Buffer.concat([
-    u16(wish.legacyVersion ?? 0x0303), Buffer.alloc(32, 7), vector8(Buffer.alloc(32, 9)), vector16(numbers(...wish.suites ?? [0x1301])), vector8(Buffer.from(wish.compressions ?? [0])), ...extensions,
+    u16(wish.legacyVersion ?? 0x0303), Buffer.alloc(32, 7), vector8(Buffer.alloc(32, 9)), vector16(numbers(...(wish.suites ?? [0x1301]))), vector8(Buffer.from(wish.compressions ?? [0])), ...extensions,
   ])
   return Buffer.concat([u8(1), lengthFirst(3, [body])])
 }
@@ -55,7 +55,7 @@ function extensionsOf(wish: HelloWish): (readonly [number, Buffer])[] {
   if (wish.alpn !== undefined) out.push([16, vector16(...wish.alpn.map((name) => vector8(Buffer.from(name))))])
   if (wish.versions !== undefined) out.push([43, vector8(numbers(...wish.versions))])
   if (wish.keyShares !== undefined) out.push([51, vector16(...wish.keyShares.flatMap((group) => [u16(group), vector16(Buffer.alloc(wish.shareBytes ?? 32, 5))]))])
-  return [...out, ...wish.extensions ?? []]
+  return [...out, ...(wish.extensions ?? [])]
 }
 
 /** Puts a message into records of at most `size` bytes of payload. */
