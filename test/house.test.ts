@@ -9,7 +9,7 @@ const RANKS: Readonly<Record<string, number>> = { 'refusal.ts': 0, 'roll.ts': 0,
 
 /** What a file without a line in EDGES may import of the outside. `node:net` for its two pure names only. */
 const PURE: Readonly<Record<string, readonly string[] | 'all'>> = {
-  'node:crypto': ['X509Certificate', 'constants', 'createHash', 'createHmac', 'createPrivateKey', 'createSecretKey', 'timingSafeEqual'],
+  'node:crypto': ['X509Certificate', 'constants', 'createHash', 'createHmac', 'createPrivateKey', 'createSecretKey', 'hkdfSync', 'timingSafeEqual'],
   'node:buffer': 'all',
   'node:url': 'all',
   'node:net': ['isIP', 'isIPv4', 'isIPv6', 'BlockList'],
@@ -20,6 +20,7 @@ const PURE: Readonly<Record<string, readonly string[] | 'all'>> = {
 const EDGES: Readonly<Record<string, readonly string[]>> = {
   'cli/check.ts': ['node:util'],
   'cli/inspect.ts': ['node:util'],
+  'cli/main.ts': ['node:module'],
   'cli/mint.ts': ['node:util'],
   'cli/serve.ts': ['node:util'],
   'config/disk.ts': ['node:fs/promises'],
@@ -36,9 +37,10 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   'process/admin.ts': ['fastify'],
   'process/collector.ts': ['node:v8'],
   'process/routes.ts': ['node:tls'],
-  'process/serve.ts': ['close-with-grace'],
+  'process/serve.ts': ['close-with-grace', 'node:os'],
   'process/status.ts': ['node:fs'],
   'process/supervisor.ts': ['node:cluster'],
+  'process/tickets.ts': ['node:crypto'],
   'process/totals.ts': ['prom-client'],
   'process/worker.ts': ['node:crypto'],
   'tls/cert-store.ts': ['node:tls'],
@@ -49,7 +51,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
 const AMBIENT = /\b(?:Date\.now\(|new Date\(\)|performance\.|Math\.random\(|process\.(?!nextTick)|setTimeout\(|setInterval\(|setImmediate\(|fetch\(|globalThis\b)/
 const AMBIENT_EDGES = new Set([
   'cli/check.ts', 'cli/inspect.ts', 'cli/main.ts', 'cli/mint.ts', 'cli/serve.ts', 'cli/voice.ts', 'door/front-door.ts', 'door/plaintext.ts', 'gate/api-proxy.ts', 'gate/deliver.ts', 'gate/pace.ts', 'observe/log.ts',
-  'process/collector.ts', 'process/serve.ts', 'process/status.ts', 'process/supervisor.ts', 'process/traffic.ts', 'process/worker.ts', 'upstream/pool.ts',
+  'process/collector.ts', 'process/serve.ts', 'process/status.ts', 'process/supervisor.ts', 'process/tickets.ts', 'process/traffic.ts', 'process/worker.ts', 'upstream/pool.ts',
 ])
 
 interface Import {

@@ -5,6 +5,7 @@ import { dirname, resolve } from 'node:path'
 import type { KeyObject } from 'node:crypto'
 import { CredentialFault, parseCredential, parseTrustBundle } from '../tls/credential.ts'
 import type { Credential, TrustBundle } from '../tls/credential.ts'
+import { TICKET_SECRET_ALLOWED, parseTicketSecret } from '../tls/ticket-keys.ts'
 import { ACCOUNT_KEY_ALLOWED, parseAccountKey } from './account-key.ts'
 import { readAll, readBounded } from './disk.ts'
 import type { FileRead, ReadFile } from './disk.ts'
@@ -29,6 +30,8 @@ export interface Loaded {
   readonly accountKeys: ReadonlyMap<string, readonly KeyObject[]>
   /** By the account's name. */
   readonly delegationKeys: ReadonlyMap<string, readonly UserDelegationKey[]>
+  /** What replicas derive their session ticket keys from; undefined where each makes its own. */
+  readonly ticketSecret: Buffer | undefined
   /** By the absolute path that `Upstream.ca` names. */
   readonly trust: ReadonlyMap<string, TrustBundle>
   readonly warnings: readonly Fault[]
@@ -92,15 +95,16 @@ interface Contents {
   readonly credentials: Map<string, Credential>
   readonly keys: Map<string, KeyObject>
   readonly delegationKeys: Map<string, UserDelegationKey>
+  readonly ticketSecrets: Buffer[]
   readonly trust: Map<string, TrustBundle>
   readonly faults: Fault[]
   readonly warnings: Fault[]
 }
 
-const SECRET: ReadonlySet<NamedFile['use']> = new Set(['key', 'account-key', 'delegation-key'])
+const SECRET: ReadonlySet<NamedFile['use']> = new Set(['key', 'account-key', 'delegation-key', 'ticket-secret'])
 
 function readContents(named: readonly NamedFile[], read: ReadonlyMap<string, FileRead | string>, now: number): Contents {
-  const contents: Contents = { credentials: new Map(), keys: new Map(), delegationKeys: new Map(), trust: new Map(), faults: [], warnings: [] }
+  const contents: Contents = { credentials: new Map(), keys: new Map(), delegationKeys: new Map(), ticketSecrets: [], trust: new Map(), faults: [], warnings: [] }
   const held = new Map<string, Held>()
   for (const { path, file, use } of named) {
     const found = read.get(file) ?? 'nothing'
@@ -116,6 +120,7 @@ function readContents(named: readonly NamedFile[], read: ReadonlyMap<string, Fil
     if (use === 'trust') takeTrust(path, one, contents)
     if (use === 'account-key') takeAccountKey(path, one, contents)
     if (use === 'delegation-key') takeDelegationKey(path, one, contents)
+    if (use === 'ticket-secret') takeTicketSecret(path, one, contents)
     const key = held.get(path.replace(/cert$/, 'key'))
     if (use === 'certificate' && key !== undefined) takeCredential(path.replace(/\.cert$/, ''), { cert: one, key }, contents, now)
   }
@@ -132,6 +137,12 @@ function takeDelegationKey(path: string, { file, bytes }: Held, { delegationKeys
   const key = keyInFile(bytes)
   if (typeof key === 'string') faults.push({ path, found: `${file}: ${key}`, allowed: KEY_FILE_ALLOWED })
   else delegationKeys.set(path, key)
+}
+
+function takeTicketSecret(path: string, { file, bytes }: Held, { ticketSecrets, faults }: Contents): void {
+  const secret = parseTicketSecret(bytes)
+  if (typeof secret === 'string') faults.push({ path, found: `${file}: ${secret}`, allowed: TICKET_SECRET_ALLOWED })
+  else ticketSecrets.push(secret)
 }
 
 function takeTrust(path: string, { file, bytes }: Held, { trust, faults }: Contents): void {
@@ -162,9 +173,9 @@ function settle<T>(parse: () => T): T | CredentialFault {
 
 const present = <T>(items: readonly (T | undefined)[]): T[] => items.filter(item => item !== undefined)
 
-type Arranged = Pick<Loaded, 'credentials' | 'clientCredentials' | 'accountKeys' | 'delegationKeys' | 'trust'>
+type Arranged = Pick<Loaded, 'credentials' | 'clientCredentials' | 'accountKeys' | 'delegationKeys' | 'ticketSecret' | 'trust'>
 
-function arrange(config: Config, { credentials, keys, delegationKeys, trust }: Contents): Arranged {
+function arrange(config: Config, { credentials, keys, delegationKeys, ticketSecrets, trust }: Contents): Arranged {
   return {
     credentials: present(config.tls.certificates.map((_, i) => credentials.get(`tls.certificates[${i}]`))),
     clientCredentials: new Map(config.apis.flatMap((api, i) =>
@@ -173,6 +184,7 @@ function arrange(config: Config, { credentials, keys, delegationKeys, trust }: C
       [account.name, present(account.keys.map((_, k) => keys.get(`storage.accounts[${i}].keys[${k}]`)))] as const)),
     delegationKeys: new Map((config.storage?.accounts ?? []).map((account, i) =>
       [account.name, present((account.userDelegationKeys ?? []).map((_, k) => delegationKeys.get(`storage.accounts[${i}].userDelegationKeys[${k}]`)))] as const)),
+    ticketSecret: ticketSecrets[0],
     trust,
   }
 }

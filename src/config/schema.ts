@@ -8,7 +8,7 @@ import type { Bounds, KindName } from './kinds.ts'
 import type { Connect, EndpointUrl } from './url.ts'
 
 /** What is done with a file that the configuration names. `later`: its feature is not built yet, so nobody reads it. */
-export type FileUse = 'certificate' | 'key' | 'account-key' | 'delegation-key' | 'trust' | 'later'
+export type FileUse = 'certificate' | 'key' | 'account-key' | 'delegation-key' | 'ticket-secret' | 'trust' | 'later'
 
 /** A node of the schema as the reader and the reference see it. */
 export interface Node extends Bounds {
@@ -108,7 +108,7 @@ const TLS = section('What clients meet.', {
   certificates: list(pair('A certificate with its key.'),
     'Chosen by SNI; the first is the default; an RSA and an EC one for the same name are offered side by side.', { minItems: 1 }),
   clients: CLIENTS,
-  ticketKeys: optional(file('later', '48 or more random bytes in base64, one line, shared by replicas. Absent: made at start and rotated.')),
+  ticketKeys: optional(file('ticket-secret', '48 or more random bytes in base64, one line, shared by replicas. Absent: made at start and rotated.')),
   handshakeTimeout: duration('10s', 'From accept to a finished handshake.'),
 })
 

@@ -11,7 +11,7 @@ const KEYS_LIMIT = 1000
 
 /** Whether this request asks for a user delegation key: `POST /?restype=service&comp=userdelegationkey`. */
 export function asksForKey(method: string, { route, target }: StoragePermit): boolean {
-  if (method !== 'POST' || !route.learns || target.path !== '/' || target.query === undefined) return false
+  if (method !== 'POST' || route.learned === undefined || target.path !== '/' || target.query === undefined) return false
   const parts = target.query.toLowerCase().split('&')
   return parts.includes('comp=userdelegationkey') && parts.includes('restype=service')
 }
@@ -46,6 +46,8 @@ export class KeyListener {
     if (key === undefined) return
     const { delegation } = this.#route.sas.keys
     delegation.prune(this.#now())
-    if (delegation.size < KEYS_LIMIT) delegation.add(key)
+    if (delegation.size >= KEYS_LIMIT) return
+    delegation.add(key)
+    this.#route.learned?.(key)
   }
 }

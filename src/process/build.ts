@@ -21,13 +21,19 @@ import { CIPHER_SUITES, NAMED_GROUPS, serverOptions } from '../tls/policy.ts'
 import { hostName, isApis, type SiteTable } from '../upstream/routes.ts'
 import type { UpstreamPool } from '../upstream/pool.ts'
 import { deliverRefusal } from '../gate/deliver.ts'
-import { buildRouting } from './routes.ts'
+import type { DelegationKeys } from '../sas/signing-keys.ts'
+import { buildRouting, type Learned } from './routes.ts'
 
 /** What comes from outside: clocks, randomness, and where lines go. */
 export interface Surroundings {
   readonly log: Log
   /** 10 random bytes. */
   readonly seed: Buffer
+  /** How many workers share the limits. */
+  readonly workers?: number
+  /** 48 bytes; undefined makes node:tls take its own. */
+  readonly ticketKeys?: Buffer
+  readonly learned?: Learned
   /** Milliseconds since the epoch. */
   readonly wallClock: () => number
   /** Monotonic milliseconds. */
@@ -39,6 +45,8 @@ export interface Parts {
   readonly plain: PlainServer | undefined
   readonly doors: readonly FrontDoor[]
   readonly pools: readonly UpstreamPool[]
+  /** The user delegation keys of each account. */
+  readonly delegation: ReadonlyMap<string, DelegationKeys>
   readonly metrics: TrafficMetrics
   readonly recorder: Recorder
   readonly live: Roll<Transaction>
@@ -57,14 +65,14 @@ export async function buildParts(loaded: Loaded, surroundings: Surroundings): Pr
   const metrics = createTrafficMetrics()
   zeroHandshakes(metrics)
   const recorder = new Recorder(metrics, surroundings.log)
-  const routing = buildRouting(loaded, recorder, monotonic)
+  const routing = buildRouting(loaded, recorder, monotonic, surroundings.learned)
   const snapshot = snapshotOf(loaded, routing.sites, routing.sourceHosts)
   const requestId = requestIds(surroundings.seed)
   const live = new Roll<Transaction>()
   const drain = { on: false }
   const context: TransactionContext = { recorder, unrouted: recorder.routeNumbers('unknown', 'unknown'), live, monotonic, requestId }
-  const { app, server } = await buildGate(gateOptions(loaded, { context, snapshot, drain, wallClock }))
-  const door = doorOptions(loaded, snapshot.sites, { requestId, wallClock, monotonic })
+  const { app, server } = await buildGate(gateOptions(loaded, { context, snapshot, drain, wallClock, ticketKeys: surroundings.ticketKeys }))
+  const door = doorOptions(loaded, snapshot.sites, { requestId, wallClock, monotonic, workers: surroundings.workers ?? 1 })
   const front = openFrontDoor(server, door, recorder)
   watchHandshakes(server, front, recorder, monotonic)
   const plain = config.listen.plain === undefined ? undefined : openPlainDoor(door, recorder)
@@ -75,7 +83,7 @@ export async function buildParts(loaded: Loaded, surroundings: Surroundings): Pr
     cut: (transaction, refusal) => deliverRefusal(transaction, refusal, undefined, wallClock()),
   })
   return {
-    server, plain: plain?.server, doors: plain === undefined ? [front] : [front, plain.door], pools: routing.pools, metrics, recorder, live, drain, stopPace, app,
+    server, plain: plain?.server, doors: plain === undefined ? [front] : [front, plain.door], pools: routing.pools, delegation: routing.delegation, metrics, recorder, live, drain, stopPace, app,
   }
 }
 
@@ -96,9 +104,10 @@ interface GateParts {
   readonly snapshot: Snapshot
   readonly drain: { readonly on: boolean }
   readonly wallClock: () => number
+  readonly ticketKeys: Buffer | undefined
 }
 
-function gateOptions({ config, credentials }: Loaded, { context, snapshot, drain, wallClock }: GateParts): GateOptions {
+function gateOptions({ config, credentials }: Loaded, { context, snapshot, drain, wallClock, ticketKeys }: GateParts): GateOptions {
   const certificates = new CertStore(config.tls.profile, credentials)
   const byName = certificates.needsServerName
     ? {
@@ -109,7 +118,7 @@ function gateOptions({ config, credentials }: Loaded, { context, snapshot, drain
     }
     : {}
   return {
-    server: { ...serverOptions(config.tls.profile), ...certificates.fallbackOptions, ...byName, handshakeTimeout: config.tls.handshakeTimeout * 2 },
+    server: { ...serverOptions(config.tls.profile), ...certificates.fallbackOptions, ...byName, ...(ticketKeys === undefined ? {} : { ticketKeys }), handshakeTimeout: config.tls.handshakeTimeout * 2 },
     limits: config.limits,
     context,
     draining: () => drain.on,
@@ -118,10 +127,10 @@ function gateOptions({ config, credentials }: Loaded, { context, snapshot, drain
   }
 }
 
-function doorOptions({ config }: Loaded, sites: SiteTable, by: { requestId: () => string; wallClock: () => number; monotonic: () => number }): DoorOptions {
+function doorOptions({ config }: Loaded, sites: SiteTable, by: { requestId: () => string; wallClock: () => number; monotonic: () => number; workers: number }): DoorOptions {
   return {
     handshakeTimeout: config.tls.handshakeTimeout,
-    limits: config.limits,
+    limits: shareOf(config.limits, by.workers),
     census: { open: 0, handshaking: 0, byAddress: new Map() },
     balancers: config.listen.proxyProtocol === undefined ? undefined : networks(config.listen.proxyProtocol.from),
     plaintext: {
@@ -138,6 +147,11 @@ function doorOptions({ config }: Loaded, sites: SiteTable, by: { requestId: () =
     describeOffer,
     monotonic: by.monotonic,
   }
+}
+
+/** A worker's part of what all share. One address's connections fall on workers by chance: each lets it have them all. */
+function shareOf({ connections, connectionsPerAddress, handshakes }: Loaded['config']['limits'], workers: number): DoorOptions['limits'] {
+  return { connections: Math.ceil(connections / workers), connectionsPerAddress, handshakes: Math.ceil(handshakes / workers) }
 }
 
 /** Addresses and networks in CIDR notation as a list to check against. */

@@ -8,7 +8,15 @@ export interface Bound {
   readonly plain?: string
 }
 
+/** A user delegation key that a client fetched through a worker. */
+export interface LearnedKey {
+  readonly account: string
+  /** The SDKs' field names, `value` in base64 among them. */
+  readonly fields: Readonly<Record<string, string>>
+}
+
 export type FromWorker =
+  | { readonly kind: 'learned'; readonly key: LearnedKey }
   | { readonly kind: 'listening'; readonly addresses: Bound }
   /** The worker cannot start; it ends by itself after this. */
   | { readonly kind: 'failed'; readonly why: string }
@@ -26,13 +34,19 @@ export interface WorkerOrders {
   readonly checkedAt: number
   /** Ports that the first worker got, where the configuration says 0. */
   readonly ports: { readonly tls?: number; readonly plain?: number }
-  /** Several workers share the port. */
-  readonly shared: boolean
+  /** How many workers share the port and the limits. */
+  readonly workers: number
+  /** Session ticket keys in base64: the same for all, so that a client resumes whichever answers. */
+  readonly ticketKeys: string
+  /** User delegation keys that workers have learned. */
+  readonly learned: readonly LearnedKey[]
 }
 
 export type ToWorker =
   | WorkerOrders
   | { readonly kind: 'metrics'; readonly id: number }
+  | { readonly kind: 'ticket-keys'; readonly keys: string }
+  | { readonly kind: 'learned'; readonly key: LearnedKey }
   | { readonly kind: 'drain' }
 
 /** An address as HOST:PORT, IPv6 in brackets. */

@@ -6,7 +6,7 @@ import type { Loaded } from '../config/load.ts'
 import type { SourceHost } from '../gate/sources.ts'
 import type { Recorder } from '../observe/recorder.ts'
 import type { SasPolicy } from '../sas/admission.ts'
-import { DelegationKeys } from '../sas/signing-keys.ts'
+import { DelegationKeys, type UserDelegationKey } from '../sas/signing-keys.ts'
 import type { Credential } from '../tls/credential.ts'
 import { clientOptions } from '../tls/policy.ts'
 import { UpstreamPool } from '../upstream/pool.ts'
@@ -18,16 +18,21 @@ const CONNECTIONS_PER_UPSTREAM = 1024
 const CLOCK_SKEW_MS = 5 * 60_000
 const SLOTS = ['key1', 'key2'] as const
 
+/** Told of each user delegation key that a client fetches through the gate. */
+export type Learned = (account: string, key: UserDelegationKey) => void
+
 export interface Routing {
   readonly sites: Map<string, Site>
   readonly pools: readonly UpstreamPool[]
+  /** The user delegation keys of each account. */
+  readonly delegation: ReadonlyMap<string, DelegationKeys>
   /** Hosts that a copy source may name: ours, the upstreams' and Azure's public ones. */
   readonly sourceHosts: ReadonlyMap<string, SourceHost>
 }
 
 /** Makes the routing of a configuration; opens no connection yet. */
-export function buildRouting(loaded: Loaded, recorder: Recorder, monotonic: () => number): Routing {
-  const builder = new Builder(loaded, recorder, monotonic)
+export function buildRouting(loaded: Loaded, recorder: Recorder, monotonic: () => number, learned: Learned = () => undefined): Routing {
+  const builder = new Builder(loaded, recorder, monotonic, learned)
   const { storage, apis } = loaded.config
   for (const account of storage?.accounts ?? []) if (storage !== undefined) builder.account(storage, account)
   builder.apis(apis)
@@ -37,13 +42,16 @@ export function buildRouting(loaded: Loaded, recorder: Recorder, monotonic: () =
 class Builder implements Routing {
   readonly sites = new Map<string, Site>()
   readonly pools: UpstreamPool[] = []
+  readonly delegation = new Map<string, DelegationKeys>()
   readonly sourceHosts = new Map<string, SourceHost>()
   readonly #loaded: Loaded
   readonly #recorder: Recorder
   readonly #monotonic: () => number
+  readonly #learned: Learned
   readonly #contexts = new Map<string, SecureContext>()
 
-  constructor(loaded: Loaded, recorder: Recorder, monotonic: () => number) {
+  constructor(loaded: Loaded, recorder: Recorder, monotonic: () => number, learned: Learned) {
+    this.#learned = learned
     this.#loaded = loaded
     this.#recorder = recorder
     this.#monotonic = monotonic
@@ -69,9 +77,11 @@ class Builder implements Routing {
 
   #sasPolicy({ sas }: StorageConfig, account: AccountConfig): SasPolicy {
     const keys = this.#loaded.accountKeys.get(account.name) ?? []
+    const delegation = new DelegationKeys(this.#loaded.delegationKeys.get(account.name))
+    this.delegation.set(account.name, delegation)
     return Object.freeze({
       account: account.name,
-      keys: { account: keys.slice(0, SLOTS.length).map((key, i) => ({ slot: SLOTS[i] ?? 'key2', key })), delegation: new DelegationKeys(this.#loaded.delegationKeys.get(account.name)) },
+      keys: { account: keys.slice(0, SLOTS.length).map((key, i) => ({ slot: SLOTS[i] ?? 'key2', key })), delegation },
       withoutKey: sas.withoutKey,
       sip: sas.sip,
       ...(sas.egress === undefined ? {} : { egress: sas.egress }),
@@ -82,8 +92,9 @@ class Builder implements Routing {
   #endpoint({ domain, sas: { learnDelegationKeys } }: StorageConfig, account: string, service: ServiceName, upstream: Upstream, sas: SasPolicy): void {
     const numbers = this.#recorder.routeNumbers(account, service)
     const name = `${account}.${service}`
+    const learned = learnDelegationKeys ? (key: UserDelegationKey): void => this.#learned(account, key) : undefined
     const site = (host: string, url: Upstream['url']): void => {
-      const route: StorageRoute = { kind: 'storage', account, service, sas, learns: learnDelegationKeys, numbers, origin: this.#origin(name, upstream, url, undefined) }
+      const route: StorageRoute = { kind: 'storage', account, service, sas, learned, numbers, origin: this.#origin(name, upstream, url, undefined) }
       this.sites.set(host, Object.freeze(route))
       this.#knowSources(route, host, url)
     }

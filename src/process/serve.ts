@@ -1,5 +1,6 @@
 // `serve` from a loaded configuration to the end of the process: supervisor, admin listener, signals, drain.
 import closeWithGrace from 'close-with-grace'
+import { availableParallelism } from 'node:os'
 import type { Loaded } from '../config/load.ts'
 import { createLogger, type LogSink } from '../observe/log.ts'
 import { createStateMetrics } from '../observe/metrics.ts'
@@ -25,7 +26,7 @@ export async function serve(loaded: Loaded): Promise<void> {
   recordState(metrics, loaded, versions)
   for (const warning of versionWarnings(versions)) sink.log.warn({ warning }, 'version below the stated minimum')
   for (const warning of loaded.warnings) sink.log.warn({ ...warning }, 'configuration')
-  const supervisor = new Supervisor({ loaded, workers: 1, log: sink.log, metrics, readiness, checkedAt: Date.now(), monotonic })
+  const supervisor = new Supervisor({ loaded, workers: workersOf(config.workers), log: sink.log, metrics, readiness, checkedAt: Date.now(), monotonic })
   const addresses: Record<string, string> = {}
   const own = async (): Promise<ExposedValues[]> => {
     for (const check of CHECKS) metrics.ready.child(check).value = readiness.has(check) ? 1 : 0
@@ -55,6 +56,11 @@ export async function serve(loaded: Loaded): Promise<void> {
   watchCertificates(loaded, readiness)
   sink.log.info({ addresses }, 'listening')
   sink.flush()
+}
+
+/** `auto` is one a core that this process may use. */
+function workersOf(workers: number | 'auto'): number {
+  return workers === 'auto' ? availableParallelism() : workers
 }
 
 /** An expired certificate of ours makes the gate not ready; it goes on serving with it, and is loud (security.md 5). */

@@ -7,8 +7,9 @@ import type { StateMetrics } from '../observe/metrics.ts'
 import type { Log } from '../observe/recorder.ts'
 import { WORKER_FLAGS } from './collector.ts'
 import { COMPILE_CACHE } from './compile-cache.ts'
-import { portOf, type Bound, type FromWorker, type ToWorker, type WorkerOrders } from './messages.ts'
+import { portOf, type Bound, type FromWorker, type LearnedKey, type ToWorker, type WorkerOrders } from './messages.ts'
 import type { Readiness } from './readiness.ts'
+import { Tickets } from './tickets.ts'
 import { Totals } from './totals.ts'
 
 export interface SupervisorOptions {
@@ -28,6 +29,8 @@ const LONGEST_PAUSE_MS = 10_000
 const QUIET_MS = 60_000
 /** A worker that does not answer in this time is shown with its last numbers. */
 const METRICS_TIMEOUT_MS = 1000
+/** User delegation keys that are passed on to new workers. */
+const LEARNED_LIMIT = 1000
 
 export class Supervisor {
   readonly totals = new Totals()
@@ -38,6 +41,9 @@ export class Supervisor {
   readonly #asked = new Map<number, () => void>()
   /** Workers that end by themselves and have been replaced. */
   readonly #replaced = new Set<Worker>()
+  readonly #tickets: Tickets
+  /** By account and texts; the oldest goes first beyond the limit. */
+  readonly #learned = new Map<string, LearnedKey>()
   #bound: Bound | undefined
   #pause = FIRST_PAUSE_MS
   #startedAt = 0
@@ -46,6 +52,9 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options
+    this.#tickets = new Tickets(options.loaded, (keys) => {
+      for (const worker of this.#serving) send(worker, { kind: 'ticket-keys', keys: keys.toString('base64') })
+    })
     cluster.setupPrimary({
       exec: fileURLToPath(new URL('worker.ts', import.meta.url)),
       args: [],
@@ -106,6 +115,7 @@ export class Supervisor {
       worker.on('message', (message: FromWorker) => {
         if (message.kind === 'listening') resolve(this.#listening(worker, message.addresses))
         else if (message.kind === 'leaving') this.#replace(worker)
+        else if (message.kind === 'learned') this.#share(worker, message.key)
         else if (message.kind === 'metrics') this.#answered(worker, message)
         else reject(new Error(message.why))
       })
@@ -121,7 +131,17 @@ export class Supervisor {
     const bound = this.#bound
     const ports = bound === undefined ? {} : { tls: portOf(bound.tls), ...(bound.plain === undefined ? {} : { plain: portOf(bound.plain) }) }
     const contents = [...loaded.contents].map(([name, { bytes }]) => [name, bytes.toString('base64')] as const)
-    return { kind: 'run', file: loaded.file, contents, checkedAt: this.#options.checkedAt, ports, shared: workers > 1 }
+    const ticketKeys = this.#tickets.current.toString('base64')
+    return { kind: 'run', file: loaded.file, contents, checkedAt: this.#options.checkedAt, ports, workers, ticketKeys, learned: [...this.#learned.values()] }
+  }
+
+  /** What one worker learned, the others and those to come know too. */
+  #share(from: Worker, key: LearnedKey): void {
+    const { value: _, ...texts } = key.fields
+    this.#learned.set(`${key.account} ${JSON.stringify(texts)}`, key)
+    const [oldest] = this.#learned.keys()
+    if (this.#learned.size > LEARNED_LIMIT && oldest !== undefined) this.#learned.delete(oldest)
+    for (const worker of this.#serving) if (worker !== from) send(worker, { kind: 'learned', key })
   }
 
   #listening(worker: Worker, addresses: Bound): Bound {

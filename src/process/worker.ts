@@ -6,7 +6,9 @@ import type { Cell } from '../observe/family.ts'
 import { buildParts, type Parts } from './build.ts'
 import { collectEarly } from './collector.ts'
 import { drain, listen, stop } from './traffic.ts'
-import type { FromWorker, ToWorker, WorkerOrders } from './messages.ts'
+import { keyInFile } from '../sas/delegation-key.ts'
+import type { UserDelegationKey } from '../sas/signing-keys.ts'
+import type { FromWorker, LearnedKey, ToWorker, WorkerOrders } from './messages.ts'
 
 const monotonic = (): number => performance.now()
 const wallClock = (): number => Date.now()
@@ -16,10 +18,19 @@ async function run(orders: WorkerOrders): Promise<void> {
   const loaded = await loadGiven(orders)
   const { config } = loaded
   const { log, flush } = createLogger({ level: config.log.level, fd: 1, onDropped: (lines) => countDropped(dropped.cell, lines) })
-  const parts = await buildParts(loaded, { log, seed: randomBytes(10), wallClock, monotonic })
+  const parts = await buildParts(loaded, {
+    log,
+    seed: randomBytes(10),
+    wallClock,
+    monotonic,
+    workers: orders.workers,
+    ticketKeys: Buffer.from(orders.ticketKeys, 'base64'),
+    learned: (account, key) => tell({ kind: 'learned', key: asLearned(account, key) }),
+  })
+  for (const key of orders.learned) remember(parts, key)
   dropped.cell = parts.metrics.logLinesDropped.child()
   collectEarly()
-  const addresses = await listen(parts, config, orders)
+  const addresses = await listen(parts, config, { ports: orders.ports, shared: orders.workers > 1 })
   obey(parts, config.drain.deadline, flush)
   tell({ kind: 'listening', addresses })
 }
@@ -32,6 +43,16 @@ function loadGiven({ file, contents, checkedAt }: WorkerOrders): Promise<Loaded>
     now: checkedAt,
     read: (name) => Promise.resolve({ bytes: Buffer.from(given.get(name) ?? '', 'base64'), exposed: false }),
   })
+}
+
+/** A learned key as it crosses between processes. */
+function asLearned(account: string, { key, ...fields }: UserDelegationKey): LearnedKey {
+  return { account, fields: { ...fields, value: key.export().toString('base64') } }
+}
+
+function remember(parts: Parts, { account, fields }: LearnedKey): void {
+  const key = keyInFile(Buffer.from(JSON.stringify(fields)))
+  if (typeof key !== 'string') parts.delegation.get(account)?.add(key)
 }
 
 function countDropped(cell: Cell | undefined, lines: number): void {
@@ -50,6 +71,8 @@ function obey(parts: Parts, deadline: number, flush: () => void): void {
   }
   process.on('message', (message: ToWorker) => {
     if (message.kind === 'drain') leave()
+    else if (message.kind === 'ticket-keys') parts.server.setTicketKeys(Buffer.from(message.keys, 'base64'))
+    else if (message.kind === 'learned') remember(parts, message.key)
     else if (message.kind === 'metrics') void parts.metrics.registry.getMetricsAsJSON().then((values) => tell({ kind: 'metrics', id: message.id, values: values as never, issuers: parts.recorder.issuers.list() }))
   })
   // Ctrl-C reaches the whole group: the supervisor says what happens.

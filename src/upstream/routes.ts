@@ -3,6 +3,7 @@ import type { ServiceName } from '../azure/services.ts'
 import type { RouteNumbers } from '../observe/recorder.ts'
 import { refuse } from '../refusal.ts'
 import type { SasPolicy } from '../sas/admission.ts'
+import type { UserDelegationKey } from '../sas/signing-keys.ts'
 import type { UpstreamPool } from './pool.ts'
 
 /** The far end of a route. */
@@ -22,8 +23,8 @@ export interface StorageRoute {
   readonly service: ServiceName
   /** How shared access signatures for the account are judged. */
   readonly sas: SasPolicy
-  /** User delegation keys that pass are remembered. */
-  readonly learns: boolean
+  /** Told of each user delegation key that passes; undefined where they are not to be remembered. */
+  readonly learned: ((key: UserDelegationKey) => void) | undefined
   readonly origin: Origin
   readonly numbers: RouteNumbers
 }

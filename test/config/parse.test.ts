@@ -229,9 +229,7 @@ await test('the environment', async t => {
 })
 
 const NOT_YET: Record<string, unknown[]> = {
-  'workers': [2, 'auto'],
   'tls.clients.verify': ['optional', 'required'],
-  'tls.ticketKeys': ['secrets/ticket-keys'],
   'storage.accounts[].cse': [{ kek: 'x' }, null],
   'smb': [{ guards: [] }],
   'offices': [[]],

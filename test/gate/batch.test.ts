@@ -17,7 +17,7 @@ const BATCH = 'application/http'
 
 function routeOf(service: ServiceName, account = 'tideoffice', pathPrefix = ''): StorageRoute {
   const origin = { name: `${account}.${service}`, host: `${account}.${service}.core.windows.net`, pathPrefix }
-  return { kind: 'storage', account, service, sas: policyOf({ account }), learns: true, origin, numbers: {} } as never
+  return { kind: 'storage', account, service, sas: policyOf({ account }), learned: undefined, origin, numbers: {} } as never
 }
 
 function factsOf(service: ServiceName, pathPrefix = ''): BatchFacts {

@@ -7,8 +7,8 @@ import { DelegationKeys } from '../../src/sas/signing-keys.ts'
 import type { StorageRoute } from '../../src/upstream/routes.ts'
 import { NOW, policyOf } from '../sas/ground.ts'
 
-const keysOf = (delegation: DelegationKeys): StorageRoute => ({ learns: true, sas: policyOf({ keys: { account: [], delegation } }) }) as never
-const asks = (target: string, method = 'POST', learns = true): boolean => asksForKey(method, { route: { learns }, target: parseTarget(target, '') } as StoragePermit)
+const keysOf = (delegation: DelegationKeys): StorageRoute => ({ learned: () => undefined, sas: policyOf({ keys: { account: [], delegation } }) }) as never
+const asks = (target: string, method = 'POST', learns = true): boolean => asksForKey(method, { route: { learned: learns ? () => undefined : undefined }, target: parseTarget(target, '') } as unknown as StoragePermit)
 
 function xml(change: Readonly<Record<string, string | null>> = {}): string {
   const elements = { SignedOid: 'oid', SignedTid: 'tid', SignedStart: '2026-11-24T00:00:00Z', SignedExpiry: '2026-11-30T00:00:00Z', SignedService: 'b', SignedVersion: '2025-07-05', Value: Buffer.alloc(32, 3).toString('base64'), ...change }
