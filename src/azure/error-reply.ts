@@ -56,6 +56,14 @@ export function errorReply(refusal: Refusal, context: ReplyContext): ErrorReply 
   return { status: row.status ?? 400, reasonPhrase: row.says, headers, body }
 }
 
+/** A reply as it goes out on a bare connection, which ends with it. */
+export function replyBytes({ status, reasonPhrase, headers, body }: ErrorReply): Buffer {
+  const lines = [`HTTP/1.1 ${status} ${reasonPhrase}`]
+  for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`)
+  lines.push('Connection: close', '', body)
+  return Buffer.from(lines.join('\r\n'))
+}
+
 function pushStorageHeaders(headers: string[], refusal: Refusal, context: ReplyContext): void {
   const { version, clientRequestId } = context
   headers.push('x-ms-error-code', code(refusal), 'x-ms-request-id', context.requestId)

@@ -1,7 +1,7 @@
 // The last word to a client that spoke plain HTTP: a reply that its SDK understands, never a redirect, then the end
 // (contract section 5). Nothing of the request goes anywhere.
 import type { Socket } from 'node:net'
-import { errorReply, type ErrorReply } from '../azure/error-reply.ts'
+import { errorReply, replyBytes } from '../azure/error-reply.ts'
 import type { ServiceName } from '../azure/services.ts'
 import { Refusal } from '../refusal.ts'
 
@@ -20,7 +20,7 @@ export interface PlainHead {
 }
 
 /** A plain request's head is read this far to learn its Host, no further. */
-export const PLAIN_HEAD_LIMIT = 16384
+const PLAIN_HEAD_LIMIT = 16384
 // So that the reply is not lost to a reset, what still comes is read and dropped, up to these bounds.
 const LINGER_BYTES = 8 * 1024 * 1024
 const LINGER_MS = 2000
@@ -50,16 +50,9 @@ export function refusePlaintext(socket: Socket, head: PlainHead, options: Plaint
     now: options.wallClock(),
     head: head.method === 'HEAD',
   })
-  socket.end(serialize(reply))
+  socket.end(replyBytes(reply))
   linger(socket)
   return refusal
-}
-
-function serialize(reply: ErrorReply): Buffer {
-  const lines = [`HTTP/1.1 ${reply.status} ${reply.reasonPhrase}`]
-  for (let i = 0; i < reply.headers.length; i += 2) lines.push(`${reply.headers[i]}: ${reply.headers[i + 1]}`)
-  lines.push('Connection: close', '', reply.body)
-  return Buffer.from(lines.join('\r\n'))
 }
 
 function linger(socket: Socket): void {

@@ -1,6 +1,6 @@
 // Refusals of requests that Node never turned into a request: written to the socket as they are, with their own line.
 import type { TLSSocket } from 'node:tls'
-import { errorReply } from '../azure/error-reply.ts'
+import { errorReply, replyBytes } from '../azure/error-reply.ts'
 import type { ServiceName } from '../azure/services.ts'
 import type { Arrival } from '../door/arrival.ts'
 import type { Refusal } from '../refusal.ts'
@@ -21,11 +21,8 @@ export function refuseRaw(socket: TLSSocket, refusal: Refusal, told: RawRefusal)
   const { context, service, now } = told
   const requestId = context.requestId()
   const reply = errorReply(refusal, { service, requestId, version: undefined, clientRequestId: undefined, now, head: false })
-  const lines = [`HTTP/1.1 ${reply.status} ${reply.reasonPhrase}`]
-  for (let i = 0; i < reply.headers.length; i += 2) lines.push(`${reply.headers[i]}: ${reply.headers[i + 1]}`)
-  lines.push('Connection: close', '', reply.body)
   lingerAtEnd(socket)
-  if (socket.writable) socket.write(lines.join('\r\n'))
+  if (socket.writable) socket.write(replyBytes(reply))
   socket.destroySoon()
   context.recorder.requestRefused(refusal, requestId)
   context.recorder.requestCompleted({
