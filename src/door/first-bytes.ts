@@ -1,9 +1,8 @@
 // Tells what a connection speaks from its first bytes.
+import { PROXY_V1, PROXY_V2 } from './proxy-header.ts'
 
 export type FirstBytes = 'tls' | 'http' | 'smb' | 'ssh' | 'rdp' | 'proxy-header' | 'other' | 'more'
 
-const PROXY_V1 = Buffer.from('PROXY ')
-const PROXY_V2 = Buffer.from([0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a])
 const SSH = Buffer.from('SSH-')
 const SMB1 = Buffer.from([0xff, 0x53, 0x4d, 0x42])
 const SMB2 = Buffer.from([0xfe, 0x53, 0x4d, 0x42])

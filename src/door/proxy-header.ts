@@ -17,17 +17,18 @@ export interface ProxyHeader {
 /** `more`: not whole yet; `absent`: these bytes do not begin a header; `invalid`: they do, and are none. */
 export type ProxyHeaderState = ProxyHeader | 'more' | 'absent' | 'invalid'
 
-const V1 = Buffer.from('PROXY ')
+/** What a header of each version begins with. */
+export const PROXY_V1 = Buffer.from('PROXY ')
+export const PROXY_V2 = Buffer.from([0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a])
 const V1_LIMIT = 107
-const V2 = Buffer.from([0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a])
 const V2_FIXED = 16
 /** Addresses and TLVs of version 2; Azure's Private Link adds some 20 bytes. */
 const V2_LIMIT = 4096
 
 /** Reads the header at the start of `bytes`. */
 export function parseProxyHeader(bytes: Buffer): ProxyHeaderState {
-  if (begins(bytes, V2)) return parseV2(bytes)
-  if (begins(bytes, V1)) return parseV1(bytes)
+  if (begins(bytes, PROXY_V2)) return parseV2(bytes)
+  if (begins(bytes, PROXY_V1)) return parseV1(bytes)
   return 'absent'
 }
 
