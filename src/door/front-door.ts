@@ -1,5 +1,5 @@
 // The front door: looks at the first bytes of every connection, reads the ClientHello that stands there in clear, and
-// hands the connection to TLS or refuses it (contract section 5; data-path.md 0.5 says why it looks at every one).
+// hands the connection to TLS or refuses it (contract section 5).
 import { createServer, isIPv6, type BlockList, type Server, type Socket } from 'node:net'
 import type { Server as TlsServer } from 'node:tls'
 import { Roll } from '../roll.ts'
@@ -81,7 +81,7 @@ class Door implements FrontDoor {
     this.#options = options
     this.#recorder = recorder
     this.#toTls = toTls
-    // One coarse timer for all connections: a timer for each costs 5 % of a handshake (data-path.md 7.2).
+    // One coarse timer for all connections: a timer for each costs 5 % of a handshake.
     this.#sweeper = setInterval(() => this.#sweep(), Math.min(1000, Math.max(50, options.handshakeTimeout / 4)))
     this.#sweeper.unref()
   }

@@ -1,5 +1,5 @@
-// Admission: a plain function of plain values that gives a Permit or throws a Refusal, so that it can be tested without
-// a socket (house.md section 6, steps 7 to 12).
+// Admission: a plain function of plain values that gives a Permit or throws a Refusal, so that it can be tested without a
+// socket.
 import { refuse } from '../refusal.ts'
 import type { ServiceName } from '../azure/services.ts'
 import { parseTarget, type Target } from '../azure/target.ts'

@@ -35,7 +35,7 @@ export function registerApiProxy(app: FastifyInstance, context: ForwardContext):
   void app.register(httpProxy, {
     upstream: '',
     httpMethods: app.supportedMethods,
-    // reply-from takes any object with `request`; ours cannot make an unverified connection (house.md 12.1).
+    // reply-from takes any object with `request`; ours cannot make an unverified connection.
     undici: { request: (options: PluginRequest, callback: PluginCallback) => send(options, callback, context) } as never,
     disableCache: true,
     retryMethods: [],

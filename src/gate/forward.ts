@@ -1,5 +1,5 @@
 // Carries a permitted storage request upstream and the reply back: raw fields both ways, bodies streamed with
-// back-pressure, nothing sent twice, a reply cut short never shown as whole (data-path.md section 0).
+// back-pressure, nothing sent twice, a reply cut short never shown as whole.
 import type { Readable } from 'node:stream'
 import type { Origin, StorageRoute } from '../upstream/routes.ts'
 import type { Refusal } from '../refusal.ts'

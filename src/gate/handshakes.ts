@@ -1,5 +1,5 @@
-// What becomes of each handshake: recorded with version, suite and group, or refused with its reason and what the client
-// offered (house.md section 7).
+// What becomes of each handshake: recorded with version, suite and group, or refused with its reason and with what the
+// client offered.
 import type { Server as TlsServer, TLSSocket } from 'node:tls'
 import { arrivalOf, type Arrival, type Offer } from '../door/arrival.ts'
 import type { FrontDoor } from '../door/front-door.ts'

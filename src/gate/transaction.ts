@@ -101,7 +101,7 @@ export class Transaction implements RollMember {
     })
   }
 
-  /** Without the wait for the upstream and the time that bodies took (platform.md 3.1). */
+  /** Without the wait for the upstream and the time that bodies took. */
   #ownShare(now: number, waited: number): number {
     if (this.forwardedAt === 0) return now - this.startedAt
     const admission = this.forwardedAt - this.startedAt

@@ -1,5 +1,5 @@
 // Families of numbers that cost one addition on the hot path: children are looked up once and kept by whoever counts.
-// prom-client sees them as metrics of its own when it is scraped (data-path.md 0.6).
+// prom-client sees them as metrics of its own when it is scraped.
 
 export type LabelValues = readonly string[]
 
@@ -85,7 +85,7 @@ export class Numbers extends Family<Cell> {
   }
 }
 
-/** platform.md 3.1. Seconds. */
+/** Seconds: half a millisecond to a minute. */
 export const BUCKETS: readonly number[] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60]
 
 /** One histogram child. */

@@ -1,5 +1,5 @@
-// Every metric of the product, defined once (contract section 9, platform.md 3.1). No label value ever comes from a
-// request, a certificate or DNS.
+// Every metric of the product, defined once (contract section 9). No label value ever comes from a request, a certificate
+// or DNS.
 import { Registry, collectDefaultMetrics, type Metric } from 'prom-client'
 import { REASONS, REFUSALS } from '../refusal.ts'
 import { Distributions, Numbers, type Exposed } from './family.ts'
@@ -109,7 +109,7 @@ export function zeroSasOutcomes(metrics: TrafficMetrics, account: string): void 
   for (const kind of SAS_KINDS) for (const outcome of SAS_OUTCOMES) metrics.sas.child(account, kind, outcome)
 }
 
-/** prom-client's own, without the three gauges that end in `_total` and that promtool refuses (platform.md 3.1). */
+/** prom-client's own, without the three gauges that end in `_total` and that promtool refuses. */
 function collectProcessMetrics(registry: Registry): void {
   collectDefaultMetrics({ register: registry })
   for (const name of ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total']) registry.removeSingleMetric(name)

@@ -1,5 +1,5 @@
 // Buffers of sockets lie outside V8's heap, but V8 counts them, and starts a full collection where a young one would do.
-// A young collection at the right time saves a third of the cpu of large downloads (data-path.md 7.3).
+// A young collection at the right time saves a third of the cpu of large downloads.
 import { getHeapStatistics } from 'node:v8'
 
 /** Outside memory that may come up before a young collection. */

@@ -58,9 +58,9 @@ export class CertStore {
   }
 
   /**
-   * The context of a server name: exact name, then wildcard, then the default (house.md section 7), for which it is
-   * undefined: the handshake stays with what it has, which is both kinds. Names compare in lower case, without trailing
-   * dot. Of two kinds it is EC where the client takes it; `offer` is its hello.
+   * The context of a server name: exact name, then wildcard, then the default, for which it is undefined: the handshake
+   * stays with what it has, which is both kinds. Names compare in lower case, without trailing dot. Of two kinds it is EC
+   * where the client takes it; `offer` is its hello.
    */
   contextFor(serverName: string, offer?: OfferedSignatures): SecureContext | undefined {
     const name = serverName.toLowerCase().replace(/\.$/, '')

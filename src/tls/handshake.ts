@@ -1,4 +1,4 @@
-// Names the reason of a failed handshake from stable codes, never from message text (house.md section 7).
+// Names the reason of a failed handshake from stable codes, never from message text.
 import type { Reason } from '../refusal.ts'
 import { sharesGroup, sharesSuite } from './policy.ts'
 import type { ClientHello } from './client-hello.ts'

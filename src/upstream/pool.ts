@@ -28,7 +28,7 @@ export interface PoolOptions {
 /** Idle connections are dropped before the service drops them: no request should meet one that is just closing. */
 const IDLE_LIMIT_MS = 30_000
 const SWEEP_EVERY_MS = 1000
-/** What a slow client can make wait in memory for each reply; bulk cost falls up to here (data-path.md 7.4). */
+/** What a slow client can make wait in memory for each reply; the cost of bulk falls up to here. */
 const HIGH_WATER_MARK = 256 * 1024
 
 export class UpstreamPool implements ConnectionOwner {
