@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { createTrafficMetrics } from '../src/observe/metrics.ts'
 import { REASONS, REFUSALS, Refusal, refuse } from '../src/refusal.ts'
-import { refusalOf } from './azure/verdict.ts'
+import { refusalOf } from './support/verdict.ts'
 
 /** Contract section 8: stage, status, reasons. */
 const CONTRACT: [stage: string, status: number | null, reasons: string][] = [

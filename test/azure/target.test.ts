@@ -2,7 +2,7 @@
 import { array, assert, constantFrom, property } from 'fast-check'
 import t from 'tap'
 import { QUERY_LIMIT, parseTarget } from '../../src/azure/target.ts'
-import { reasonOf, refusalOf } from './verdict.ts'
+import { reasonOf, refusalOf } from '../support/verdict.ts'
 
 const HOST = 'tideoffice.blob.tide.example'
 

@@ -4,7 +4,7 @@ import { admit, findSite, serviceOf, type Permit, type RequestFacts, type Snapsh
 import { fieldValue, readRequestFields } from '../../src/gate/headers.ts'
 import { createKeptResults } from '../../src/sas/admission.ts'
 import type { ApiRoute, Site, StorageRoute } from '../../src/upstream/routes.ts'
-import { reasonOf } from '../azure/verdict.ts'
+import { reasonOf } from '../support/verdict.ts'
 import { NOW, blobParams, issued, policyOf } from '../sas/ground.ts'
 
 const HOST = 'tideoffice.blob.tide.example'

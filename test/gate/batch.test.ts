@@ -9,7 +9,7 @@ import { readRequestFields } from '../../src/gate/headers.ts'
 import type { Refusal } from '../../src/refusal.ts'
 import { createKeptResults } from '../../src/sas/admission.ts'
 import type { Site, StorageRoute } from '../../src/upstream/routes.ts'
-import { refusalOf } from '../azure/verdict.ts'
+import { refusalOf } from '../support/verdict.ts'
 import { KEY1, KEY2, NOW, accountParams, blobParams, issued, policyOf } from '../sas/ground.ts'
 import { pairsOf, secondAccepts } from '../sas/second.ts'
 

@@ -1,7 +1,7 @@
 // Which fields go through, in each direction: tables of names, of what Connection may name, of shapes that smuggle.
 import t from 'tap'
 import { downstreamHeaders, fieldValue, readRequestFields } from '../../src/gate/headers.ts'
-import { reasonOf } from '../azure/verdict.ts'
+import { reasonOf } from '../support/verdict.ts'
 
 const naming = (connection: string, ...more: string[]): string[] => ['Connection', connection, ...more]
 

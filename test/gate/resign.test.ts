@@ -3,7 +3,7 @@
 import { createHmac, createSecretKey } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { applyEdits, editFields, type EditedRequest, type FieldEdits } from '../../src/gate/resign.ts'
-import { refusalOf } from '../azure/verdict.ts'
+import { refusalOf } from '../support/verdict.ts'
 import { KEY1, KEY2, NOW, policyOf } from '../sas/ground.ts'
 
 type Service = 'blob' | 'file' | 'queue' | 'dfs' | 'table'

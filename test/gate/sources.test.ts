@@ -2,7 +2,7 @@
 import t from 'tap'
 import { SOURCE_FIELDS, judgeSources, type SourceFacts, type SourceHost } from '../../src/gate/sources.ts'
 import { createKeptResults } from '../../src/sas/admission.ts'
-import { reasonOf, refusalOf } from '../azure/verdict.ts'
+import { reasonOf, refusalOf } from '../support/verdict.ts'
 import { NOW, blobParams, issued, policyOf } from '../sas/ground.ts'
 
 const GATE = 'tideoffice.blob.tide.example'

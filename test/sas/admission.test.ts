@@ -4,7 +4,8 @@ import t from 'tap'
 import type { Reason } from '../../src/refusal.ts'
 import type { SasFacts, SasPolicy } from '../../src/sas/admission.ts'
 import { DelegationKeys, type SigningKeys } from '../../src/sas/signing-keys.ts'
-import { DELEGATION, KEY2, NOW, SKEY1, UDK, accountParams, admit, blobParams, delegationParams, issued, refusalOf } from './ground.ts'
+import { refusalOf } from '../support/verdict.ts'
+import { DELEGATION, KEY2, NOW, SKEY1, UDK, accountParams, admit, blobParams, delegationParams, issued } from './ground.ts'
 import { pairsOf } from './second.ts'
 
 const HOUR = 3_600_000

@@ -4,7 +4,8 @@ import type { ServiceName } from '../../src/azure/services.ts'
 import { checkTable, readingsOf } from '../../src/sas/canonical-resource.ts'
 import { readQuery } from '../../src/sas/query.ts'
 import { readSas } from '../../src/sas/token.ts'
-import { ACCOUNT, KEY1, admit, blobParams, issued, paramsOf, refusalOf } from './ground.ts'
+import { refusalOf } from '../support/verdict.ts'
+import { ACCOUNT, KEY1, admit, blobParams, issued, paramsOf } from './ground.ts'
 import { pairsOf, secondSign } from './second.ts'
 
 type Params = Readonly<Record<string, string | undefined>>

@@ -2,7 +2,6 @@
 import { type KeyObject, createSecretKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { ServiceName } from '../../src/azure/services.ts'
-import { Refusal } from '../../src/refusal.ts'
 import { type KeptResults, type SasFacts, type SasPolicy, type SasVerdict, admitSas, createKeptResults } from '../../src/sas/admission.ts'
 import type { SasKind } from '../../src/sas/fields.ts'
 import { DelegationKeys, type UserDelegationKey } from '../../src/sas/signing-keys.ts'
@@ -89,15 +88,4 @@ export function issued(params: Issue['params'], change: Partial<Issue> = {}, key
 
 export function admit(facts: Partial<SasFacts>, policy: Partial<SasPolicy> = {}, kept: KeptResults = createKeptResults(10)): SasVerdict | undefined {
   return admitSas(factsOf(facts), policyOf(policy), kept)
-}
-
-/** The refusal that `attempt` ends with; undefined when it passes. Anything else thrown is thrown on. */
-export function refusalOf(attempt: () => unknown): Refusal | undefined {
-  try {
-    attempt()
-  } catch (error) {
-    if (error instanceof Refusal) return error
-    throw error
-  }
-  return undefined
 }

@@ -3,7 +3,8 @@ import { createSecretKey } from 'node:crypto'
 import t from 'tap'
 import { createKeptResults } from '../../src/sas/admission.ts'
 import { DelegationKeys, type SigningKey, type SigningKeys } from '../../src/sas/signing-keys.ts'
-import { KEY1, KEY2, NOW, SKEY1, SKEY2, UDK, admit, blobParams, delegationParams, issued, paramsOf, refusalOf } from './ground.ts'
+import { refusalOf } from '../support/verdict.ts'
+import { KEY1, KEY2, NOW, SKEY1, SKEY2, UDK, admit, blobParams, delegationParams, issued, paramsOf } from './ground.ts'
 import { secondAccepts } from './second.ts'
 
 void t.test('a second request comes to the same', async (test) => {

@@ -3,7 +3,8 @@ import * as fc from 'fast-check'
 import t from 'tap'
 import { type SasFacts, createKeptResults } from '../../src/sas/admission.ts'
 import { SAS_NAMES } from '../../src/sas/fields.ts'
-import { KEY1, KEY2, UDK, accountParams, admit, blobParams, delegationParams, issued, paramsOf, refusalOf } from './ground.ts'
+import { refusalOf } from '../support/verdict.ts'
+import { KEY1, KEY2, UDK, accountParams, admit, blobParams, delegationParams, issued, paramsOf } from './ground.ts'
 import { type Issue, type Service, pairsOf, secondAccepts } from './second.ts'
 
 const KEYS = [KEY1, KEY2, UDK]

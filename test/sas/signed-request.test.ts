@@ -1,7 +1,8 @@
 // Headers and parameters that a user delegation SAS signs by name (spec/sas.md 13).
 import t from 'tap'
 import type { Reason } from '../../src/refusal.ts'
-import { UDK, admit, delegationParams, issued, refusalOf } from './ground.ts'
+import { refusalOf } from '../support/verdict.ts'
+import { UDK, admit, delegationParams, issued } from './ground.ts'
 import { pairsOf, secondAccepts } from './second.ts'
 
 const HEADERS: Readonly<Record<string, string>> = { 'x-ms-range': 'bytes=0-1023', 'x-ms-version': '2026-04-06' }

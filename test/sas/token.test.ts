@@ -4,7 +4,8 @@ import t from 'tap'
 import { type SasFacts, hasSignature } from '../../src/sas/admission.ts'
 import type { Reason } from '../../src/refusal.ts'
 import { DelegationKeys } from '../../src/sas/signing-keys.ts'
-import { accountParams, admit, blobParams, delegationParams, issued, refusalOf } from './ground.ts'
+import { refusalOf } from '../support/verdict.ts'
+import { accountParams, admit, blobParams, delegationParams, issued } from './ground.ts'
 
 const SERVICE = issued(blobParams())
 const ACCOUNT_SAS = issued(accountParams())

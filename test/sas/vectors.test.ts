@@ -5,7 +5,8 @@ import { readingsOf } from '../../src/sas/canonical-resource.ts'
 import { readQuery } from '../../src/sas/query.ts'
 import { readSas } from '../../src/sas/token.ts'
 import { textOf } from '../../src/sas/verify.ts'
-import { VECTORS, type Vector, factsOfVector, policyOfVector, refusalOf } from './ground.ts'
+import { refusalOf } from '../support/verdict.ts'
+import { VECTORS, type Vector, factsOfVector, policyOfVector } from './ground.ts'
 import { pairsOf } from './second.ts'
 
 t.equal(VECTORS.length, 89)

@@ -1,7 +1,7 @@
 // Hosts and paths: exact names, whole segments, no default.
 import t from 'tap'
 import { hostName, isApis, matchRoute, matchSite, type ApiRoute, type Site, type StorageRoute } from '../../src/upstream/routes.ts'
-import { reasonOf, refusalOf } from '../azure/verdict.ts'
+import { reasonOf, refusalOf } from '../support/verdict.ts'
 
 // Only what routing looks at; the far ends are never used here.
 const api = (prefix: string): ApiRoute => ({ kind: 'api', name: `api${prefix}`, prefix } as ApiRoute)
