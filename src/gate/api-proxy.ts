@@ -66,10 +66,7 @@ function send(options: PluginRequest, callback: PluginCallback, context: Forward
   const { request, fields } = transaction
   if (fields === undefined) return callback(new Error('no fields were read'))
   const body = hasBody(fields)
-  if (transaction.awaitsContinue && body) {
-    transaction.awaitsContinue = false
-    transaction.reply.writeContinue()
-  }
+  if (body) transaction.askForBody()
   const { origin } = permit.route
   const method = request.method ?? ''
   const head = upstreamHead(method, permit.upstreamTarget, origin, fields, context.via, forwardedFields(transaction))

@@ -34,10 +34,7 @@ export interface JudgedBatch {
 export async function readBatch(transaction: Transaction, fields: RequestFields): Promise<Buffer> {
   if (CONTENT_CODED.test(fields.lines)) refuse('batch-malformed', { why: 'encoded body' })
   if ((fields.contentLength ?? 0) > BATCH_LIMIT) refuse('batch-malformed', { why: 'too large' })
-  if (transaction.awaitsContinue) {
-    transaction.awaitsContinue = false
-    transaction.reply.writeContinue()
-  }
+  transaction.askForBody()
   return collect(transaction)
 }
 

@@ -44,13 +44,10 @@ export interface Dispatch {
 
 /** Sends the request up; the reply, or the refusal, follows by itself. */
 export function forward(transaction: Transaction, dispatch: Dispatch, context: ForwardContext): void {
-  const { request, reply } = transaction
+  const { request } = transaction
   const { fields, target, route: { origin } } = dispatch
   const body = hasBody(fields)
-  if (transaction.awaitsContinue && body) {
-    transaction.awaitsContinue = false
-    reply.writeContinue()
-  }
+  if (body) transaction.askForBody()
   const method = request.method ?? ''
   const head = upstreamHead(method, target, origin, fields, context.via, '')
   transaction.forwardedAt = context.monotonic()

@@ -65,6 +65,13 @@ export class Transaction implements RollMember {
     numbers.inFlight.value++
   }
 
+  /** The body is wanted: a client that waits to be told so is told, once. */
+  askForBody(): void {
+    if (!this.awaitsContinue) return
+    this.awaitsContinue = false
+    this.reply.writeContinue()
+  }
+
   /** Notes the one refusal of the request; a second one, after the first was told, changes nothing. */
   refused(refusal: Refusal): void {
     if (this.refusal !== null) return
