@@ -37,9 +37,10 @@ export class Transaction implements RollMember {
   eventStream = false
   /** Bytes of a body that is read before it is judged; undefined while none is. */
   collected: number | undefined
-  /** Monotonic milliseconds; 0 where it did not come to that. */
+  /** When the request went up, when its reply came, when the reply's head left: monotonic milliseconds; 0 where it did not come to that. */
   forwardedAt = 0
   repliedAt = 0
+  replyStartedAt = 0
   /** `Expect: 100-continue` is still to be answered. */
   awaitsContinue: boolean
   place = -1
@@ -114,7 +115,4 @@ export class Transaction implements RollMember {
     const admission = this.forwardedAt - this.startedAt
     return waited > 0 ? admission + Math.max(0, this.replyStartedAt - this.repliedAt) : admission
   }
-
-  /** When the reply's head went to the client; monotonic milliseconds. */
-  replyStartedAt = 0
 }
