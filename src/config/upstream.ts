@@ -13,9 +13,9 @@ type EndpointSection = Exclude<ParsedEndpoint, EndpointUrl>
 const isUrl = (endpoint: DraftEndpoint): endpoint is EndpointUrl => Object.hasOwn(endpoint, 'origin')
 
 /** Takes an endpoint in either form. Gives it as a section. */
-export function asSection(endpoint: ParsedEndpoint): EndpointSection
-export function asSection(endpoint: DraftEndpoint): Draft<EndpointSection>
-export function asSection(endpoint: DraftEndpoint): Draft<EndpointSection> {
+function asSection(endpoint: ParsedEndpoint): EndpointSection
+function asSection(endpoint: DraftEndpoint): Draft<EndpointSection>
+function asSection(endpoint: DraftEndpoint): Draft<EndpointSection> {
   return isUrl(endpoint) ? { url: endpoint, insecureLoopback: false } : endpoint
 }
 

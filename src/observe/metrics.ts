@@ -10,7 +10,7 @@ export const CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const
 export const SERVICES = ['blob', 'dfs', 'file', 'queue', 'table', 'api', 'unknown'] as const
 export const OFFERED = ['ssl3', 'tls1.0', 'tls1.1', 'tls1.2', 'tls1.3', 'none'] as const
 export const PROTOCOLS = ['http', 'smb', 'ssh', 'rdp', 'proxy-header', 'silence', 'other'] as const
-export const SAS_KINDS = ['account', 'service', 'user-delegation', 'unknown'] as const
+const SAS_KINDS = ['account', 'service', 'user-delegation', 'unknown'] as const
 export const UPSTREAM_RESULTS = ['ok', 'client-error', 'server-error', 'unreachable', 'certificate', 'timeout', 'reset'] as const
 const SAS_OUTCOMES = ['unchanged', 'tightened', 'passed-unverified', ...REASONS.filter((r) => r.startsWith('sas-'))]
 const LISTENERS = ['tls', 'plain', 'admin']

@@ -14,7 +14,7 @@ export const SAS_NAMES = [
 export type SasName = (typeof SAS_NAMES)[number]
 
 /** Ordinary parameters that no token holds, yet some layouts sign their values (spec/sas.md 5.2). */
-export const COMPANION_NAMES = ['snapshot', 'versionid'] as const
+const COMPANION_NAMES = ['snapshot', 'versionid'] as const
 export type CompanionName = (typeof COMPANION_NAMES)[number]
 
 /** Text to name, so that a name cut out of a query becomes the one string that is a property key. */

@@ -57,7 +57,7 @@ export function factsOf(values: Values, kind: SasKind | null, service: ServiceNa
 }
 
 /** Whose letters `sp` are. */
-export function resourceFor({ sr = '' }: Values, kind: SasKind | null, service: ServiceName): Resource {
+function resourceFor({ sr = '' }: Values, kind: SasKind | null, service: ServiceName): Resource {
   if (kind === 'account') return 'account'
   if (service === 'queue' || service === 'table') return service
   if (service === 'file') return sr === 'f' ? 'file' : 'share'

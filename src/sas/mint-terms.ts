@@ -47,7 +47,7 @@ export function readMoment(text: string, now: number): number | undefined {
 }
 
 /** Whole seconds and `Z`, as every SDK writes a time. */
-export function timeText(time: number): string {
+function timeText(time: number): string {
   return `${new Date(time).toISOString().slice(0, 19)}Z`
 }
 

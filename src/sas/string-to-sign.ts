@@ -20,7 +20,6 @@ export interface Layout {
   readonly closed: boolean
   /** Names that this layout does not sign and that may not be there for that reason (spec/sas.md 7.3). */
   readonly riders: readonly SasName[]
-  readonly signsSnapshot: boolean
   /** Signs headers and parameters of the request (spec/sas.md 13). */
   readonly signsRequest: boolean
 }
@@ -81,5 +80,5 @@ function layoutOf([kind, , from, text]: (typeof ROWS)[number]): Layout {
   const signsRequest = signed.has('HDR')
   // The lists srh and srq have no line of their own; they are signed through the blocks.
   const riders = RIDER_NAMES.filter((name) => !signed.has(name) && !(signsRequest && (name === 'srh' || name === 'srq')))
-  return Object.freeze({ kind, from, lines, closed: kind === 'account', riders, signsSnapshot: signed.has('SNAP'), signsRequest })
+  return Object.freeze({ kind, from, lines, closed: kind === 'account', riders, signsRequest })
 }

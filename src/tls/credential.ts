@@ -12,8 +12,7 @@ export interface Credential {
   readonly key: KeyObject
   /** DNS names in lower case (wildcards too) and IP addresses of the leaf's subject alternative name. */
   readonly names: readonly string[]
-  /** Of the leaf, ms since 1970. */
-  readonly validFrom: number
+  /** When the leaf ends, ms since 1970. */
   readonly validUntil: number
   readonly keyKind: 'rsa' | 'ec'
   /** SHA-256 of the leaf, lower-case hex. */
@@ -79,7 +78,6 @@ export function parseCredential(certPem: Buffer, keyPem: Buffer, now: number): C
     pem: chain.map(String).join(''),
     key,
     names: Object.freeze(alternativeNames(leaf)),
-    validFrom: leaf.validFromDate.getTime(),
     validUntil: leaf.validToDate.getTime(),
     keyKind: key.asymmetricKeyType === 'rsa' ? 'rsa' : 'ec',
     fingerprint: createHash('sha256').update(leaf.raw).digest('hex'),
