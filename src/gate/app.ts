@@ -96,7 +96,9 @@ class Handlers {
   constructor(options: GateOptions) {
     this.#options = options
     this.forwarding = {
-      via: `1.1 ${options.snapshot().via}`,
+      get via() {
+        return `1.1 ${options.snapshot().via}`
+      },
       draining: options.draining,
       monotonic: options.context.monotonic,
       fail: (transaction, refusal) => this.#deliver(transaction, refusal),

@@ -18,11 +18,11 @@ import { createKeptResults } from '../sas/admission.ts'
 import { CertStore } from '../tls/cert-store.ts'
 import { offeredVersion, readClientHello } from '../tls/client-hello.ts'
 import { CIPHER_SUITES, NAMED_GROUPS, serverOptions } from '../tls/policy.ts'
-import { hostName, isApis, type SiteTable } from '../upstream/routes.ts'
+import { hostName, isApis } from '../upstream/routes.ts'
 import type { UpstreamPool } from '../upstream/pool.ts'
 import { deliverRefusal } from '../gate/deliver.ts'
 import type { DelegationKeys } from '../sas/signing-keys.ts'
-import { buildRouting, type Learned } from './routes.ts'
+import { buildRouting, type Learned, type Routing } from './routes.ts'
 
 /** What comes from outside: clocks, randomness, and where lines go. */
 export interface Surroundings {
@@ -54,9 +54,18 @@ export interface Parts {
   readonly drain: { on: boolean }
   readonly stopPace: () => void
   readonly app: { close(): Promise<void> }
+  /** Takes up another configuration; throws, and changes nothing, where it cannot be built. */
+  readonly publish: (next: Loaded, ticketKeys: Buffer) => void
 }
 
 const KEPT_RESULTS = 10_000
+
+/** What a reload replaces at once. */
+interface InForce {
+  snapshot: Snapshot
+  routing: Routing
+  certificates: CertStore
+}
 
 /** Builds everything that carries traffic. Throws where a TLS context cannot be made. */
 export async function buildParts(loaded: Loaded, surroundings: Surroundings): Promise<Parts> {
@@ -65,14 +74,13 @@ export async function buildParts(loaded: Loaded, surroundings: Surroundings): Pr
   const metrics = createTrafficMetrics()
   zeroHandshakes(metrics)
   const recorder = new Recorder(metrics, surroundings.log)
-  const routing = buildRouting(loaded, recorder, monotonic, surroundings.learned)
-  const snapshot = snapshotOf(loaded, routing.sites, routing.sourceHosts)
+  const inForce = build(loaded, recorder, surroundings, 1)
   const requestId = requestIds(surroundings.seed)
   const live = new Roll<Transaction>()
   const drain = { on: false }
   const context: TransactionContext = { recorder, unrouted: recorder.routeNumbers('unknown', 'unknown'), live, monotonic, requestId }
-  const { app, server } = await buildGate(gateOptions(loaded, { context, snapshot, drain, wallClock, ticketKeys: surroundings.ticketKeys }))
-  const door = doorOptions(loaded, snapshot.sites, { requestId, wallClock, monotonic, workers: surroundings.workers ?? 1 })
+  const { app, server } = await buildGate(gateOptions(loaded, { context, inForce, drain, wallClock, ticketKeys: surroundings.ticketKeys }))
+  const door = doorOptions(loaded, inForce, { requestId, wallClock, monotonic, workers: surroundings.workers ?? 1 })
   const front = openFrontDoor(server, door, recorder)
   watchHandshakes(server, front, recorder, monotonic)
   const plain = config.listen.plain === undefined ? undefined : openPlainDoor(door, recorder)
@@ -83,13 +91,48 @@ export async function buildParts(loaded: Loaded, surroundings: Surroundings): Pr
     cut: (transaction, refusal) => deliverRefusal(transaction, refusal, undefined, wallClock()),
   })
   return {
-    server, plain: plain?.server, doors: plain === undefined ? [front] : [front, plain.door], pools: routing.pools, delegation: routing.delegation, metrics, recorder, live, drain, stopPace, app,
+    server,
+    plain: plain?.server,
+    doors: plain === undefined ? [front] : [front, plain.door],
+    get pools() {
+      return inForce.routing.pools
+    },
+    get delegation() {
+      return inForce.routing.delegation
+    },
+    metrics,
+    recorder,
+    live,
+    drain,
+    stopPace,
+    app,
+    publish: (next, ticketKeys) => publish(inForce, build(next, recorder, surroundings, inForce.snapshot.generation + 1), { server, next, ticketKeys }),
   }
 }
 
-function snapshotOf(loaded: Loaded, sites: SiteTable, sourceHosts: Snapshot['sourceHosts']): Snapshot {
+/** Builds aside what a configuration decides; throws, and changes nothing, where a TLS context cannot be made. */
+function build(loaded: Loaded, recorder: Recorder, { monotonic, learned }: Surroundings, generation: number): InForce {
+  const routing = buildRouting(loaded, recorder, monotonic, learned)
+  const certificates = new CertStore(loaded.config.tls.profile, loaded.credentials)
+  return { routing, certificates, snapshot: snapshotOf(loaded, routing, generation) }
+}
+
+/**
+ * Takes up what was built aside, in one synchronous turn. Requests under way finish on what they began with: their pools
+ * close when their exchanges are over. Keys that clients fetched stay known.
+ */
+function publish(inForce: InForce, next: InForce, { server, next: loaded, ticketKeys }: { server: TlsServer; next: Loaded; ticketKeys: Buffer }): void {
+  const { routing: old } = inForce
+  server.setSecureContext({ ...serverOptions(loaded.config.tls.profile), ...next.certificates.fallbackOptions })
+  server.setTicketKeys(ticketKeys)
+  for (const [account, keys] of old.delegation) for (const key of keys.all()) next.routing.delegation.get(account)?.add(key)
+  Object.assign(inForce, next)
+  for (const pool of old.pools) pool.close()
+}
+
+function snapshotOf(loaded: Loaded, { sites, sourceHosts }: Routing, generation: number): Snapshot {
   return Object.freeze({
-    generation: 1,
+    generation,
     sites,
     kept: createKeptResults(KEPT_RESULTS),
     via: `tidegate-${loaded.digest.slice(0, 12)}`,
@@ -101,33 +144,33 @@ function snapshotOf(loaded: Loaded, sites: SiteTable, sourceHosts: Snapshot['sou
 
 interface GateParts {
   readonly context: TransactionContext
-  readonly snapshot: Snapshot
+  readonly inForce: InForce
   readonly drain: { readonly on: boolean }
   readonly wallClock: () => number
   readonly ticketKeys: Buffer | undefined
 }
 
-function gateOptions({ config, credentials }: Loaded, { context, snapshot, drain, wallClock, ticketKeys }: GateParts): GateOptions {
-  const certificates = new CertStore(config.tls.profile, credentials)
-  const byName = certificates.needsServerName
-    ? {
+function gateOptions({ config }: Loaded, { context, inForce, drain, wallClock, ticketKeys }: GateParts): GateOptions {
+  return {
+    server: {
+      ...serverOptions(config.tls.profile),
+      ...inForce.certificates.fallbackOptions,
       // Node calls it on the TLS socket; the hello says which kind of certificate the client takes.
       SNICallback(this: TLSSocket, name: string, done: (error: Error | null, context?: SecureContext) => void): void {
-        done(null, certificates.contextFor(name, arrivalOf(this)?.offer))
+        done(null, inForce.certificates.contextFor(name, arrivalOf(this)?.offer))
       },
-    }
-    : {}
-  return {
-    server: { ...serverOptions(config.tls.profile), ...certificates.fallbackOptions, ...byName, ...(ticketKeys === undefined ? {} : { ticketKeys }), handshakeTimeout: config.tls.handshakeTimeout * 2 },
+      ...(ticketKeys === undefined ? {} : { ticketKeys }),
+      handshakeTimeout: config.tls.handshakeTimeout * 2,
+    },
     limits: config.limits,
     context,
     draining: () => drain.on,
-    snapshot: () => snapshot,
+    snapshot: () => inForce.snapshot,
     wallClock,
   }
 }
 
-function doorOptions({ config }: Loaded, sites: SiteTable, by: { requestId: () => string; wallClock: () => number; monotonic: () => number; workers: number }): DoorOptions {
+function doorOptions({ config }: Loaded, inForce: InForce, by: { requestId: () => string; wallClock: () => number; monotonic: () => number; workers: number }): DoorOptions {
   return {
     handshakeTimeout: config.tls.handshakeTimeout,
     limits: shareOf(config.limits, by.workers),
@@ -135,6 +178,7 @@ function doorOptions({ config }: Loaded, sites: SiteTable, by: { requestId: () =
     balancers: config.listen.proxyProtocol === undefined ? undefined : networks(config.listen.proxyProtocol.from),
     plaintext: {
       storageName: (host) => {
+        const { sites } = inForce.snapshot
         const service = serviceOf(host, undefined, sites)
         const site = sites.get(hostName(host) ?? '')
         return service === undefined || site === undefined || isApis(site) ? undefined : { service, account: site.account }

@@ -17,6 +17,8 @@ export interface LearnedKey {
 
 export type FromWorker =
   | { readonly kind: 'learned'; readonly key: LearnedKey }
+  /** `why` is what kept it from taking the configuration up; null where it did. */
+  | { readonly kind: 'reloaded'; readonly why: string | null }
   | { readonly kind: 'listening'; readonly addresses: Bound }
   /** The worker cannot start; it ends by itself after this. */
   | { readonly kind: 'failed'; readonly why: string }
@@ -26,7 +28,8 @@ export type FromWorker =
 
 /** What a worker is to run. It is given the files as the supervisor checked them, not what the disk holds by now. */
 export interface WorkerOrders {
-  readonly kind: 'run'
+  /** `reload` asks a running worker to take up another configuration, and to say how that went. */
+  readonly kind: 'run' | 'reload'
   readonly file: string
   /** Absolute path and base64 of each file, the configuration and its secrets; it stays between the two processes. */
   readonly contents: readonly (readonly [string, string])[]

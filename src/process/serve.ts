@@ -9,6 +9,7 @@ import { buildAdmin } from './admin.ts'
 import { addressText } from './messages.ts'
 import { CHECKS, Readiness } from './readiness.ts'
 import { readVersions, recordState, statusOf, versionWarnings } from './status.ts'
+import { Reloader } from './reload.ts'
 import { Supervisor } from './supervisor.ts'
 
 const monotonic = (): number => performance.now()
@@ -23,10 +24,18 @@ export async function serve(loaded: Loaded): Promise<void> {
   const sink = createLogger({ level: config.log.level, fd: 1, onDropped: (lines) => (metrics.logLinesDropped.child().value += lines) })
   const readiness = new Readiness()
   const versions = readVersions()
-  recordState(metrics, loaded, versions)
+  recordState(metrics, loaded, versions, 1)
+  metrics.lastReloadSuccessful.child().value = 1
   for (const warning of versionWarnings(versions)) sink.log.warn({ warning }, 'version below the stated minimum')
   for (const warning of loaded.warnings) sink.log.warn({ ...warning }, 'configuration')
   const supervisor = new Supervisor({ loaded, workers: workersOf(config.workers), log: sink.log, metrics, readiness, checkedAt: Date.now(), monotonic })
+  const reloader = new Reloader({
+    loaded,
+    metrics,
+    log: sink.log,
+    publish: (next, checkedAt) => supervisor.reload(next, checkedAt),
+    taken: (next, generation) => recordState(metrics, next, versions, generation),
+  })
   const addresses: Record<string, string> = {}
   const own = async (): Promise<ExposedValues[]> => {
     for (const check of CHECKS) metrics.ready.child(check).value = readiness.has(check) ? 1 : 0
@@ -41,7 +50,7 @@ export async function serve(loaded: Loaded): Promise<void> {
     },
     status: async () => {
       await supervisor.collect()
-      return statusOf({ loaded, versions, addresses, numbers: supervisor.totals.with(await own()), issuers: supervisor.totals.issuers, missing: readiness.missing, now: Date.now() })
+      return statusOf({ loaded: reloader.loaded, generation: reloader.generation, reloads: reloader.history, versions, addresses, numbers: supervisor.totals.with(await own()), issuers: supervisor.totals.issuers, missing: readiness.missing, now: Date.now() })
     },
     connection: (change) => {
       metrics.connectionsOpen.child('admin').value += change
@@ -49,11 +58,13 @@ export async function serve(loaded: Loaded): Promise<void> {
     },
   })
   endGracefully({ loaded, supervisor, admin, readiness, sink })
+  process.on('SIGHUP', () => void reloader.reload())
   await admin.listen({ host: config.listen.admin.host, port: config.listen.admin.port })
   const bound = await supervisor.start()
   Object.assign(addresses, bound, { admin: addressText(admin.server.address()) })
   readiness.set('listeners', true)
-  watchCertificates(loaded, readiness)
+  watchCertificates(reloader, readiness)
+  reloader.watch()
   sink.log.info({ addresses }, 'listening')
   sink.flush()
 }
@@ -64,10 +75,10 @@ function workersOf(workers: number | 'auto'): number {
 }
 
 /** An expired certificate of ours makes the gate not ready; it goes on serving with it, and is loud (security.md 5). */
-function watchCertificates({ credentials }: Loaded, readiness: Readiness): void {
+function watchCertificates(reloader: Reloader, readiness: Readiness): void {
   const look = (): void => {
     const now = Date.now()
-    readiness.set('certificates', credentials.every((credential) => credential.validUntil > now))
+    readiness.set('certificates', reloader.loaded.credentials.every((credential) => credential.validUntil > now))
   }
   look()
   setInterval(look, CERTIFICATE_CHECK_MS).unref()
@@ -85,7 +96,6 @@ interface Ending {
 function endGracefully({ loaded, supervisor, admin, readiness, sink }: Ending): void {
   const { announce, deadline } = loaded.config.drain
   process.on('exit', () => supervisor.kill())
-  process.on('SIGHUP', () => sink.log.warn({}, 'reloading is not built yet: restart to take up a changed configuration'))
   closeWithGrace({ delay: announce + deadline + GRACE_MS, skip: ['SIGHUP'], logger: false }, async ({ signal, err }) => {
     readiness.startDraining()
     if (err !== undefined) sink.log.error({ err: { type: err.name, message: err.message, stack: err.stack } }, 'uncaught')

@@ -5,6 +5,7 @@ import type { ExposedValues } from '../observe/family.ts'
 import type { IssuerCount } from '../observe/issuers.ts'
 import type { StateMetrics } from '../observe/metrics.ts'
 import { SERVICE_NAMES } from '../azure/services.ts'
+import type { ReloadRecord } from './reload.ts'
 import { sum } from './totals.ts'
 
 const DAY = 86_400_000
@@ -83,16 +84,19 @@ function trustOf({ config, trust }: Loaded): Certificate[] {
 }
 
 /** Sets the gauges that the configuration in force decides. */
-export function recordState(metrics: StateMetrics, loaded: Loaded, versions: Versions): void {
+export function recordState(metrics: StateMetrics, loaded: Loaded, versions: Versions, generation: number): void {
+  metrics.certificateExpiry.clear()
+  metrics.configInfo.clear()
   for (const { name, use, validUntil } of certificatesOf(loaded)) metrics.certificateExpiry.child(name, use).value = validUntil / 1000
-  metrics.generation.child().value = 1
-  metrics.lastReloadSuccessful.child().value = 1
+  metrics.generation.child().value = generation
   metrics.configInfo.child(loaded.digest.slice(0, 16)).value = 1
   metrics.buildInfo.child(versions.tidegate, versions.node, versions.openssl).value = 1
 }
 
 export interface StatusFacts {
   readonly loaded: Loaded
+  readonly generation: number
+  readonly reloads: readonly ReloadRecord[]
   readonly versions: Versions
   readonly addresses: object
   readonly numbers: ExposedValues[][]
@@ -103,14 +107,14 @@ export interface StatusFacts {
 }
 
 /** The body of /status. */
-export function statusOf({ loaded, versions, addresses, numbers, issuers, missing, now }: StatusFacts): object {
+export function statusOf({ loaded, generation, reloads, versions, addresses, numbers, issuers, missing, now }: StatusFacts): object {
   return {
     version: versions.tidegate,
     versions,
     versionWarnings: versionWarnings(versions),
     ready: missing.length === 0,
     missing,
-    configuration: { file: loaded.file, generation: 1, hash: loaded.digest.slice(0, 16), warnings: loaded.warnings },
+    configuration: { file: loaded.file, generation, hash: loaded.digest.slice(0, 16), warnings: loaded.warnings, reloads },
     certificates: certificatesOf(loaded).map(({ name, use, validUntil }) => ({
       name, use, validUntil: new Date(validUntil).toISOString(), daysLeft: Math.floor((validUntil - now) / DAY),
     })),

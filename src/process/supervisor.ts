@@ -29,12 +29,17 @@ const LONGEST_PAUSE_MS = 10_000
 const QUIET_MS = 60_000
 /** A worker that does not answer in this time is shown with its last numbers. */
 const METRICS_TIMEOUT_MS = 1000
+const RELOAD_TIMEOUT_MS = 10_000
 /** User delegation keys that are passed on to new workers. */
 const LEARNED_LIMIT = 1000
 
 export class Supervisor {
   readonly totals = new Totals()
   readonly #options: SupervisorOptions
+  /** The configuration in force, and when it was checked: ms since the epoch. */
+  #loaded: Loaded
+  #checkedAt: number
+  readonly #reloaded = new Map<Worker, (why: string | null) => void>()
   readonly #workers = new Set<Worker>()
   /** Those of them that listen. */
   readonly #serving = new Set<Worker>()
@@ -52,6 +57,8 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options
+    this.#loaded = options.loaded
+    this.#checkedAt = options.checkedAt
     this.#tickets = new Tickets(options.loaded, (keys) => {
       for (const worker of this.#serving) send(worker, { kind: 'ticket-keys', keys: keys.toString('base64') })
     })
@@ -72,6 +79,40 @@ export class Supervisor {
     const first = await this.#fork()
     await Promise.all(Array.from({ length: this.#options.workers - 1 }, () => this.#fork()))
     return first
+  }
+
+  /**
+   * Hands another configuration to all workers, and to those that will come. Resolves with what kept one from taking it
+   * up, undefined where all did; then the old one is in force everywhere.
+   */
+  async reload(next: Loaded, checkedAt: number): Promise<string | undefined> {
+    const before = { loaded: this.#loaded, checkedAt: this.#checkedAt }
+    this.#take(next, checkedAt)
+    const [why] = (await this.#publish()).filter((answer) => answer !== null)
+    if (why === undefined) return undefined
+    this.#take(before.loaded, before.checkedAt)
+    await this.#publish()
+    return why
+  }
+
+  #take(loaded: Loaded, checkedAt: number): void {
+    this.#loaded = loaded
+    this.#checkedAt = checkedAt
+    this.#tickets.take(loaded)
+  }
+
+  #publish(): Promise<(string | null)[]> {
+    const orders: WorkerOrders = { ...this.#orders(), kind: 'reload' }
+    return Promise.all([...this.#serving].map((worker) => new Promise<string | null>((resolve) => {
+      const timer = setTimeout(() => answer('a worker did not answer'), RELOAD_TIMEOUT_MS)
+      const answer = (why: string | null): void => {
+        clearTimeout(timer)
+        this.#reloaded.delete(worker)
+        resolve(why)
+      }
+      this.#reloaded.set(worker, answer)
+      send(worker, orders)
+    })))
   }
 
   /** Passes a drain on. Resolves when every worker has ended. */
@@ -116,8 +157,9 @@ export class Supervisor {
         if (message.kind === 'listening') resolve(this.#listening(worker, message.addresses))
         else if (message.kind === 'leaving') this.#replace(worker)
         else if (message.kind === 'learned') this.#share(worker, message.key)
+        else if (message.kind === 'reloaded') this.#reloaded.get(worker)?.(message.why)
         else if (message.kind === 'metrics') this.#answered(worker, message)
-        else reject(new Error(message.why))
+        else if (message.kind === 'failed') reject(new Error(message.why))
       })
       worker.on('exit', (code, signal) => {
         reject(new Error(`a worker ended with ${signal ?? code}`))
@@ -127,12 +169,13 @@ export class Supervisor {
   }
 
   #orders(): WorkerOrders {
-    const { loaded, workers } = this.#options
+    const { workers } = this.#options
+    const loaded = this.#loaded
     const bound = this.#bound
     const ports = bound === undefined ? {} : { tls: portOf(bound.tls), ...(bound.plain === undefined ? {} : { plain: portOf(bound.plain) }) }
     const contents = [...loaded.contents].map(([name, { bytes }]) => [name, bytes.toString('base64')] as const)
     const ticketKeys = this.#tickets.current.toString('base64')
-    return { kind: 'run', file: loaded.file, contents, checkedAt: this.#options.checkedAt, ports, workers, ticketKeys, learned: [...this.#learned.values()] }
+    return { kind: 'run', file: loaded.file, contents, checkedAt: this.#checkedAt, ports, workers, ticketKeys, learned: [...this.#learned.values()] }
   }
 
   /** What one worker learned, the others and those to come know too. */
@@ -159,6 +202,8 @@ export class Supervisor {
   #ended(worker: Worker, code: number | null, signal: string | null): void {
     this.#workers.delete(worker)
     this.#serving.delete(worker)
+    // Its successor starts with the configuration that is in force by then.
+    this.#reloaded.get(worker)?.(null)
     this.totals.retire(worker.id)
     this.#count()
     // Before the first one listened, start() tells its caller.

@@ -6,16 +6,16 @@ import { DAY_MS, ticketKeysOf } from '../tls/ticket-keys.ts'
 const LOOK_EVERY_MS = 60_000
 
 export class Tickets {
-  readonly #secret: Buffer
-  readonly #settings: string
+  readonly #random = randomBytes(48)
+  #secret: Buffer
+  #settings: string
   #day = today()
   #current: Buffer
 
   /** `changed` is told of the keys of each new day. */
   constructor({ ticketSecret, config }: Loaded, changed: (keys: Buffer) => void) {
-    this.#secret = ticketSecret ?? randomBytes(48)
-    // Replicas share it, so it must not depend on where files lie.
-    this.#settings = createHash('sha256').update(JSON.stringify([config.tls.profile, config.tls.clients.verify, config.tls.clients.allow ?? null])).digest('hex')
+    this.#secret = ticketSecret ?? this.#random
+    this.#settings = settingsOf(config)
     this.#current = this.#derive()
     setInterval(() => {
       if (today() === this.#day) return
@@ -25,6 +25,13 @@ export class Tickets {
     }, LOOK_EVERY_MS).unref()
   }
 
+  /** Another configuration is in force: keys follow from its secret, and other trust makes old tickets void. */
+  take({ ticketSecret, config }: Loaded): void {
+    this.#secret = ticketSecret ?? this.#random
+    this.#settings = settingsOf(config)
+    this.#current = this.#derive()
+  }
+
   get current(): Buffer {
     return this.#current
   }
@@ -32,6 +39,11 @@ export class Tickets {
   #derive(): Buffer {
     return ticketKeysOf(this.#secret, this.#settings, Date.now())
   }
+}
+
+/** What a session may be resumed under. Replicas share it, so it must not depend on where files lie. */
+function settingsOf({ tls }: Loaded['config']): string {
+  return createHash('sha256').update(JSON.stringify([tls.profile, tls.clients.verify, tls.clients.allow ?? null])).digest('hex')
 }
 
 function today(): number {

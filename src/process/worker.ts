@@ -45,6 +45,15 @@ function loadGiven({ file, contents, checkedAt }: WorkerOrders): Promise<Loaded>
   })
 }
 
+async function reload(parts: Parts, orders: WorkerOrders): Promise<void> {
+  try {
+    parts.publish(await loadGiven(orders), Buffer.from(orders.ticketKeys, 'base64'))
+    tell({ kind: 'reloaded', why: null })
+  } catch (error) {
+    tell({ kind: 'reloaded', why: error instanceof Error ? error.message : 'unknown' })
+  }
+}
+
 /** A learned key as it crosses between processes. */
 function asLearned(account: string, { key, ...fields }: UserDelegationKey): LearnedKey {
   return { account, fields: { ...fields, value: key.export().toString('base64') } }
@@ -73,6 +82,7 @@ function obey(parts: Parts, deadline: number, flush: () => void): void {
     if (message.kind === 'drain') leave()
     else if (message.kind === 'ticket-keys') parts.server.setTicketKeys(Buffer.from(message.keys, 'base64'))
     else if (message.kind === 'learned') remember(parts, message.key)
+    else if (message.kind === 'reload') void reload(parts, message)
     else if (message.kind === 'metrics') void parts.metrics.registry.getMetricsAsJSON().then((values) => tell({ kind: 'metrics', id: message.id, values: values as never, issuers: parts.recorder.issuers.list() }))
   })
   // Ctrl-C reaches the whole group: the supervisor says what happens.

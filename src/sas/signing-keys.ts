@@ -56,6 +56,10 @@ export class DelegationKeys {
     return this.#keys.get(join(values.skoid, values.sktid, values.skt, values.ske, values.sks, values.skv, values.skdutid))
   }
 
+  all(): readonly UserDelegationKey[] {
+    return [...this.#keys.values()]
+  }
+
   /** Drops what has expired at `now` (ms since the epoch), or never says when it does. */
   prune(now: number): void {
     for (const [name, key] of this.#keys) if (isOver(key, now)) this.#keys.delete(name)
