@@ -32,6 +32,7 @@ export interface GateWish {
   /** Names in the gate's certificate beside those of the storage services. */
   readonly names?: readonly string[]
   readonly level?: string
+  readonly workers?: number
   /** Of the process that serves; the test's own gate only. */
   readonly clock?: () => number
 }
@@ -78,6 +79,7 @@ export async function writeConfiguration(realm: Realm, wish: GateWish): Promise<
     limits: wish.limits ?? {},
     drain: wish.drain ?? { deadline: '20s' },
     log: { level: wish.level ?? 'trace' },
+    ...(wish.workers === undefined ? {} : { workers: wish.workers }),
   }, null, 2))
 }
 
