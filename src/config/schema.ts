@@ -207,8 +207,6 @@ export interface Upstream {
   readonly ca?: string
   readonly serverName?: string
   readonly secondary?: EndpointUrl
-  /** Plain http to a loopback address, as configured; never otherwise. */
-  readonly insecure: boolean
 }
 
 type ServiceKey = 'blob' | 'dfs' | 'file' | 'queue' | 'table'

@@ -22,7 +22,7 @@ function asSection(endpoint: DraftEndpoint): Draft<EndpointSection> {
 /** Takes an endpoint of an account, complete. Gives it in the shape that all upstreams have. */
 export function completeEndpoint(endpoint: ParsedEndpoint): Upstream {
   const { insecureLoopback: _, ...rest } = asSection(endpoint)
-  return { ...rest, insecure: rest.url.origin.startsWith('http:') }
+  return rest
 }
 
 /** Takes an API, complete; what it says beside its upstream counts as said there. */

@@ -58,7 +58,7 @@ await test('the least that is needed, with every default of the contract', async
       accounts: [{
         name: 'tideoffice',
         keys: ['/etc/tidegate/key1'],
-        blob: { url: { origin: 'https://tideoffice.blob.core.windows.net', host: 'tideoffice.blob.core.windows.net', hostname: 'tideoffice.blob.core.windows.net', port: 443, path: '' }, insecure: false },
+        blob: { url: { origin: 'https://tideoffice.blob.core.windows.net', host: 'tideoffice.blob.core.windows.net', hostname: 'tideoffice.blob.core.windows.net', port: 443, path: '' } },
       }],
     },
     apis: [],
@@ -71,7 +71,7 @@ await test('an account may have no keys, and a gateway no storage', async t => {
   t.equal(config.storage, undefined)
   t.strictSame(config.apis, [{
     name: 'payroll', host: 'payroll.tide.example', prefix: '/', websocket: false,
-    upstream: { url: { origin: 'https://payroll.internal:8443', host: 'payroll.internal:8443', hostname: 'payroll.internal', port: 8443, path: '' }, insecure: false },
+    upstream: { url: { origin: 'https://payroll.internal:8443', host: 'payroll.internal:8443', hostname: 'payroll.internal', port: 8443, path: '' } },
   }])
 })
 
@@ -80,19 +80,19 @@ const blob = (value: unknown) => configOf(withValue('storage.accounts[0].blob', 
 await test('both forms of an endpoint become one shape', async t => {
   const url = 'https://127.0.0.1:10000/tideoffice'
   const shape = { origin: 'https://127.0.0.1:10000', host: '127.0.0.1:10000', hostname: '127.0.0.1', port: 10_000, path: '/tideoffice' }
-  t.strictSame(blob(url), { url: shape, insecure: false })
+  t.strictSame(blob(url), { url: shape })
   t.strictSame(blob({ url, connect: '[::1]:443', ca: '../ca.pem', secondary: 'https://second.example' }), {
-    url: shape, connect: { host: '::1', port: 443 }, ca: '/etc/ca.pem', insecure: false,
+    url: shape, connect: { host: '::1', port: 443 }, ca: '/etc/ca.pem',
     secondary: { origin: 'https://second.example', host: 'second.example', hostname: 'second.example', port: 443, path: '' },
   })
   t.strictSame(blob({ url: 'http://localhost:10000', insecureLoopback: true }), {
-    url: { origin: 'http://localhost:10000', host: 'localhost:10000', hostname: 'localhost', port: 10_000, path: '' }, insecure: true,
+    url: { origin: 'http://localhost:10000', host: 'localhost:10000', hostname: 'localhost', port: 10_000, path: '' },
   })
   const api = (more: object) => configOf({ ...BASE, apis: [{ ...API, ...more }] }).apis[0]
   const inside = { url: API.upstream, ca: 'ca.pem', serverName: 'Payroll.Internal' }
   t.strictSame(api({ ca: 'ca.pem', serverName: 'Payroll.Internal' })?.upstream, api({ upstream: inside })?.upstream)
-  t.match(api({ upstream: inside }), { upstream: { ca: '/etc/tidegate/ca.pem', serverName: 'payroll.internal', insecure: false } })
-  t.match(api({ upstream: 'http://127.0.0.1:9000', insecureLoopback: true }), { upstream: { insecure: true } })
+  t.match(api({ upstream: inside }), { upstream: { ca: '/etc/tidegate/ca.pem', serverName: 'payroll.internal' } })
+  t.match(api({ upstream: 'http://127.0.0.1:9000', insecureLoopback: true }), { upstream: { url: { origin: 'http://127.0.0.1:9000' } } })
   t.match(api({ clientCertificate: { cert: 'c.pem', key: '/k.pem' } }), { clientCertificate: { cert: '/etc/tidegate/c.pem', key: '/k.pem' } })
 })
 
