@@ -89,11 +89,12 @@ function takenHosts(draft: Draft): Fault[] {
 }
 
 function insecure({ urlPath, path, endpoint: { url, connect, secondary, insecureLoopback } }: FarSide): Fault[] {
-  const safe = (target: EndpointUrl | undefined, host = target?.hostname) =>
-    target === undefined || target.origin.startsWith('https:') || (insecureLoopback === true && isLoopback(host ?? ''))
+  // `connect` takes the place of both URLs' hosts.
+  const safe = (target: EndpointUrl | undefined) =>
+    target === undefined || target.origin.startsWith('https:') || (insecureLoopback === true && isLoopback(connect?.host ?? target.hostname))
   const allowed = 'https; http only to a loopback address with insecureLoopback: true'
   return [
-    ...(safe(url, connect?.host) ? [] : [{ path: urlPath, found: 'an http URL', allowed }]),
+    ...(safe(url) ? [] : [{ path: urlPath, found: 'an http URL', allowed }]),
     ...(safe(secondary) ? [] : [{ path: `${path}.secondary`, found: 'an http URL', allowed }]),
   ]
 }

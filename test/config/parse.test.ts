@@ -192,6 +192,7 @@ await test('parts that do not fit each other', async t => {
   t.strictSame(loop({ url: 'http://emulator:10000', connect: '127.0.0.1:10000' }), [], 'where the bytes go is what counts')
   t.strictSame(loop({ url: 'http://127.0.0.1', connect: '10.0.0.1:80' }), ['storage.accounts[0].blob.url'])
   t.strictSame(loop({ url: 'http://127.0.0.1', secondary: 'http://10.0.0.1' }), ['storage.accounts[0].blob.secondary'])
+  t.strictSame(loop({ url: 'https://b.example', connect: '10.0.0.1:80', secondary: 'http://127.0.0.1' }), ['storage.accounts[0].blob.secondary'], 'connect is where the secondary is too')
   t.strictSame(faultsOf(withValue('listen', { tls: { port: 0 }, plain: { port: 0 }, admin: { port: 0 } })), [], 'port 0 is never the same')
 })
 
