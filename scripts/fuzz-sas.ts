@@ -4,7 +4,6 @@
 // What has to hold for each: no error but a Refusal with a `sas-*` reason, and none for a genuine token; otherwise no SAS,
 // or a query with exactly one spr=https under a signature that a second implementation accepts for the same place, or the
 // client's own bytes that are so.
-
 import { createSecretKey } from 'node:crypto'
 import type { ServiceName } from '../src/azure/services.ts'
 import { Refusal } from '../src/refusal.ts'
@@ -135,7 +134,7 @@ function genuine(at: number): Wording {
   const query = QUERIES[at] ?? ''
   const params = pairsOf(query).filter(([name]) => name !== 'sig')
   const own = issue({ service, account: ACCOUNT, path, headers, params }, query.includes('skoid=') ? UDK : pick([KEY1, KEY2]))
-  return { place: { service, path, headers }, query: respelled(own), ...VECTORS[at]?.expectedAfterTighten.action === 'refuse' ? {} : { genuine: true } }
+  return { place: { service, path, headers }, query: respelled(own), ...(VECTORS[at]?.expectedAfterTighten.action === 'refuse' ? {} : { genuine: true }) }
 }
 
 function judge({ place, query, now }: Attempt, policy: SasPolicy): SasVerdict | Refusal | undefined {

@@ -35,7 +35,7 @@ function withValue(path: string, value: unknown, base: object = { ...BASE, apis:
   return root
 }
 
-await test('the least that is needed, with every default of the contract', async t => {
+await test('the least that is needed, with every default of the contract', async (t) => {
   t.strictSame(configOf(BASE), {
     listen: { tls: { host: '0.0.0.0', port: 8443 }, admin: { host: '127.0.0.1', port: 9464 } },
     workers: 1,
@@ -65,7 +65,7 @@ await test('the least that is needed, with every default of the contract', async
   })
 })
 
-await test('an account may have no keys, and a gateway no storage', async t => {
+await test('an account may have no keys, and a gateway no storage', async (t) => {
   t.strictSame(configOf(withValue('storage.accounts[0].keys', undefined)).storage?.accounts[0]?.keys, [])
   const config = configOf({ listen: BASE.listen, tls: BASE.tls, apis: [API] })
   t.equal(config.storage, undefined)
@@ -77,7 +77,7 @@ await test('an account may have no keys, and a gateway no storage', async t => {
 
 const blob = (value: unknown) => configOf(withValue('storage.accounts[0].blob', value)).storage?.accounts[0]?.blob
 
-await test('both forms of an endpoint become one shape', async t => {
+await test('both forms of an endpoint become one shape', async (t) => {
   const url = 'https://127.0.0.1:10000/tideoffice'
   const shape = { origin: 'https://127.0.0.1:10000', host: '127.0.0.1:10000', hostname: '127.0.0.1', port: 10_000, path: '/tideoffice' }
   t.strictSame(blob(url), { url: shape })
@@ -96,7 +96,7 @@ await test('both forms of an endpoint become one shape', async t => {
   t.match(api({ clientCertificate: { cert: 'c.pem', key: '/k.pem' } }), { clientCertificate: { cert: '/etc/tidegate/c.pem', key: '/k.pem' } })
 })
 
-await test('the result is frozen to its leaves', async t => {
+await test('the result is frozen to its leaves', async (t) => {
   const thawed: string[] = []
   const look = (value: unknown, path: string) => {
     if (typeof value !== 'object' || value === null) return
@@ -155,12 +155,12 @@ const FAULTS: [path: string, value: unknown, found: string, allowed?: string | R
   ['log', 'info', 'text', 'a section with level'],
 ]
 
-await test('each fault has its path, what was found and what is allowed', async t => {
+await test('each fault has its path, what was found and what is allowed', async (t) => {
   for (const [path, value, found, allowed = /./] of FAULTS) t.match(faultsOf(withValue(path, value)), [{ path, found, allowed }], `${path}: ${JSON.stringify(value)}`)
   for (const [path, value] of FAULTS) t.equal(faultsOf(withValue(path, value)).length, 1, `${path} has one fault`)
 })
 
-await test('what is missing', async t => {
+await test('what is missing', async (t) => {
   t.match(faultsOf({ storage: BASE.storage }), [{ path: 'listen', found: 'nothing' }, { path: 'tls', found: 'nothing', allowed: /^a section with profile, certificates/ }])
   t.match(faultsOf({ listen: {}, tls: {}, apis: [{}] }), [
     { path: 'listen.tls' }, { path: 'tls.certificates', allowed: 'a list that is not empty' }, { path: 'apis[0].name' }, { path: 'apis[0].host' }, { path: 'apis[0].upstream' },
@@ -171,23 +171,23 @@ await test('what is missing', async t => {
   t.strictSame(faultsOf(withValue('storage.accounts[0].blob', undefined)), [{ path: 'storage.accounts[0]', found: 'no endpoint', allowed: 'one or more of blob, dfs, file, queue, table' }])
 })
 
-await test('unknown keys name the nearest known one', async t => {
+await test('unknown keys name the nearest known one', async (t) => {
   t.match(faultsOf(withValue('limits.conections', 5)), [{ path: 'limits.conections', found: 'an unknown key', allowed: /; did you mean connections\?$/ }])
   t.match(faultsOf(withValue('storage.accounts[0].Blob', 'https://x.example')), [{ path: 'storage.accounts[0].Blob', allowed: /did you mean blob\?/ }])
   t.match(faultsOf(withValue('apis[0].colour', 'secret')), [{ path: 'apis[0].colour', found: 'an unknown key', allowed: /^one of name, host, prefix.*websocket$/ }])
-  t.strictSame(faultsOf(withValue('storage.accounts[0].blob', { url: 'https://x.example', prot: 1 })).map(f => f.path), ['storage.accounts[0].blob.prot'])
+  t.strictSame(faultsOf(withValue('storage.accounts[0].blob', { url: 'https://x.example', prot: 1 })).map((f) => f.path), ['storage.accounts[0].blob.prot'])
   t.match(parseText(`${JSON.stringify(BASE).slice(0, -1)},"__proto__":{"workers":7}}`).faults, [{ path: '__proto__', found: 'an unknown key' }])
 })
 
-await test('parts that do not fit each other', async t => {
+await test('parts that do not fit each other', async (t) => {
   const account = BASE.storage.accounts[0]
   t.strictSame(faultsOf(withValue('storage.accounts[1]', account)),
     [{ path: 'storage.accounts[1].name', found: 'tideoffice', allowed: 'another name than storage.accounts[0].name' }])
   t.strictSame(faultsOf({ ...BASE, apis: [API, { ...API, prefix: '/v2' }] }), [{ path: 'apis[1].name', found: 'payroll', allowed: 'another name than apis[0].name' }])
   t.strictSame(faultsOf({ ...BASE, apis: [{ ...API, prefix: '/v1' }, { ...API, name: 'second', host: 'PAYROLL.tide.example', prefix: '/v1/' }] }),
     [{ path: 'apis[1]', found: 'payroll.tide.example/v1', allowed: 'another host or prefix than apis[0]' }])
-  t.strictSame(faultsOf({ ...BASE, apis: [{ ...API, ca: 'a', serverName: 'b', upstream: { url: API.upstream, ca: 'c', serverName: 'd' } }] }).map(f => f.path), ['apis[0].ca', 'apis[0].serverName'])
-  const loop = (more: object) => faultsOf(withValue('storage.accounts[0].blob', { insecureLoopback: true, ...more })).map(f => f.path)
+  t.strictSame(faultsOf({ ...BASE, apis: [{ ...API, ca: 'a', serverName: 'b', upstream: { url: API.upstream, ca: 'c', serverName: 'd' } }] }).map((f) => f.path), ['apis[0].ca', 'apis[0].serverName'])
+  const loop = (more: object) => faultsOf(withValue('storage.accounts[0].blob', { insecureLoopback: true, ...more })).map((f) => f.path)
   t.strictSame(loop({ url: 'http://10.0.0.1' }), ['storage.accounts[0].blob.url'])
   t.strictSame(loop({ url: 'http://emulator:10000', connect: '127.0.0.1:10000' }), [], 'where the bytes go is what counts')
   t.strictSame(loop({ url: 'http://127.0.0.1', connect: '10.0.0.1:80' }), ['storage.accounts[0].blob.url'])
@@ -196,23 +196,23 @@ await test('parts that do not fit each other', async t => {
   t.strictSame(faultsOf(withValue('listen', { tls: { port: 0 }, plain: { port: 0 }, admin: { port: 0 } })), [], 'port 0 is never the same')
 })
 
-await test('every fault at once', async t => {
+await test('every fault at once', async (t) => {
   const value = {
     listen: { tls: { port: -1 } }, tls: { certificates: [{ cert: 'a' }], profile: 'x' }, workers: 2,
     storage: { domain: 'a_b', accounts: [{ name: 'X' }, { name: 'same', blob: 'ftp://x' }, { name: 'same', blob: 'http://x' }] }, typo: 1, limits: { handshakes: 0 },
   }
-  t.strictSame(faultsOf(value).map(f => f.path).toSorted(), [
+  t.strictSame(faultsOf(value).map((f) => f.path).toSorted(), [
     'limits.handshakes', 'listen.tls.port', 'storage.accounts[0]', 'storage.accounts[0].name', 'storage.accounts[1].blob', 'storage.accounts[2].blob', 'storage.accounts[2].name',
     'tls.certificates[0].key', 'tls.profile', 'typo', 'workers',
   ])
 })
 
-await test('text that is no section', async t => {
+await test('text that is no section', async (t) => {
   for (const text of ['', '# nothing', '[]', 'text', '7']) t.match(parseText(text).faults, [{ path: 'tide.yaml', allowed: /^a section with listen, workers, tls/ }], text)
   t.match(parseText('a: [1').faults, [{ path: /^tide\.yaml:1:\d+$/ }])
 })
 
-await test('the environment', async t => {
+await test('the environment', async (t) => {
   const environment = { HOST: 'tide.example', PORT: '9000', YES: 'false', EMPTY: '', ODD: 'a b', PATTERN: '${HOST} $& $1' }
   const value = { ...withValue('storage.domain', 'storage.${HOST}'), listen: { tls: { host: '${HOST}', port: '${PORT}' } }, log: { level: 'info' } }
   t.match(configOf(value, environment), { listen: { tls: { host: 'tide.example', port: 9000 } }, storage: { domain: 'storage.tide.example' } })
@@ -238,8 +238,8 @@ const NOT_YET: Record<string, unknown[]> = {
   'apis[].websocket': [true],
 }
 
-await test('what is not built yet says so', async t => {
-  t.strictSame(Object.keys(NOT_YET).toSorted(), UNBUILT.map(row => row.path).toSorted(), 'a test for each row')
+await test('what is not built yet says so', async (t) => {
+  t.strictSame(Object.keys(NOT_YET).toSorted(), UNBUILT.map((row) => row.path).toSorted(), 'a test for each row')
   for (const [pattern, values] of Object.entries(NOT_YET)) {
     const path = pattern.replaceAll('[]', '[0]')
     for (const value of values) t.match(faultsOf(withValue(path, value)), [{ path, allowed: /not built yet in this version$/ }], path)
@@ -249,7 +249,7 @@ await test('what is not built yet says so', async t => {
   }
 })
 
-await test('warnings', async t => {
+await test('warnings', async (t) => {
   const warningsOf = (path: string, value: unknown) => parse(withValue(path, value)).warnings
   t.strictSame(parse({ ...BASE, apis: [API] }).warnings, [])
   t.match(warningsOf('storage.accounts[0].blob', 'https://127.0.0.1:10000/tideoffice'), [{ path: 'storage.accounts[0].blob', found: /the path \/tideoffice, which a client's Shared Key signature/, allowed: /connect/ }])
@@ -268,7 +268,7 @@ const digest = (text: string, environment = {}, directory = '/etc/tidegate') => 
   return result.faults === undefined ? result.digest : JSON.stringify(result.faults)
 }
 
-await test('the digest is that of the values, not of the text or the directory', async t => {
+await test('the digest is that of the values, not of the text or the directory', async (t) => {
   const text = JSON.stringify(BASE)
   const one = digest(text)
   t.match(one, /^[0-9a-f]{64}$/)
@@ -280,7 +280,7 @@ await test('the digest is that of the values, not of the text or the directory',
   t.not(digest(text.replace('certs/a.pem', 'certs/b.pem')), one)
 })
 
-await test('every named file is told with its use, also beside faults', async t => {
+await test('every named file is told with its use, also beside faults', async (t) => {
   const { files, faults } = parse({ ...withValue('storage.accounts[0].queue', { url: 'https://q.example', ca: 'ca.pem' }), workers: 0 })
   t.ok(faults)
   t.strictSame(files, [

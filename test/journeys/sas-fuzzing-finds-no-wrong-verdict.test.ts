@@ -1,5 +1,4 @@
 // A short run of scripts/fuzz-sas.ts with a fixed seed; the long one is told in docs/sas.md.
-
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'

@@ -171,7 +171,7 @@ for name, call in calls.items():
       said.append([name, error.status_code, str(getattr(error.error_code, 'value', error.error_code))])
 print(json.dumps(said))
 `
-const PYTHON = { ...process.env, ...process.env['TIDEGATE_TEST_PYTHONPATH'] === undefined ? {} : { PYTHONPATH: process.env['TIDEGATE_TEST_PYTHONPATH'] } }
+const PYTHON = { ...process.env, ...(process.env['TIDEGATE_TEST_PYTHONPATH'] === undefined ? {} : { PYTHONPATH: process.env['TIDEGATE_TEST_PYTHONPATH'] }) }
 const python = spawnSync('python3', ['-c', 'import azure.storage.blob, azure.storage.queue, azure.storage.fileshare, azure.storage.filedatalake, azure.data.tables'], { env: PYTHON })
 
 void t.test('the Python SDK', { skip: python.status === 0 ? false : 'python3 with azure-storage-* and azure-data-tables is not installed' }, async (test) => {
