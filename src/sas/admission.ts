@@ -71,10 +71,10 @@ export function admitSas(facts: SasFacts, policy: SasPolicy, kept: KeptResults):
   const token = readSas(query, facts.service)
   const signers = signersFor(token, policy.keys, facts.now)
   if (signers.length === 0) return passWithoutKey(token, policy)
-  const verdict = admitToken(token, signers, facts, policy, kept)
+  const judged = admitToken(token, signers, facts, policy, kept)
   // A delegation key can go, and signed headers differ from request to request: such tokens are read each time.
-  if (token.kind !== 'user-delegation') kept.keepRequest(name, { policy, terms: readTerms(token), verdict })
-  return verdict
+  if (token.kind !== 'user-delegation') kept.keepRequest(name, judged)
+  return judged.verdict
 }
 
 /** The same bytes came to this verdict before; whether they do now is a matter of time and address alone. */
@@ -90,7 +90,7 @@ function passWithoutKey({ kind, query, values }: SasToken, { withoutKey }: SasPo
 }
 
 /** Steps 8 to 10. */
-function admitToken(token: SasToken, signers: readonly Signer[], facts: SasFacts, policy: SasPolicy, kept: KeptResults): SasVerdict {
+function admitToken(token: SasToken, signers: readonly Signer[], facts: SasFacts, policy: SasPolicy, kept: KeptResults): KeptRequest {
   const sip = upstreamSip(token, policy)
   const context: SignedContext = { account: policy.account, header: (name) => facts.header(name) }
   const candidates: Candidate[] = []
@@ -110,14 +110,15 @@ function admitToken(token: SasToken, signers: readonly Signer[], facts: SasFacts
   const tightened = same ? null : tighten(token, proof, sip, context)
   const result: KeptResult = { signer: proof.signer, terms, signature: tightened?.signature ?? null }
   kept.keep(nameOf(token, proof, sip), result)
-  return verdictOf(token, result, tightened?.query ?? facts.query)
+  return { policy, terms, verdict: verdictOf(token, result, tightened?.query ?? facts.query) }
 }
 
 /** The signature is known to be good; whether it is good now and here is another matter. */
-function admitKept(token: SasToken, result: KeptResult, sip: string | undefined, facts: SasFacts, policy: SasPolicy): SasVerdict {
-  checkTerms(result.terms, token.kind, facts, policy.skew)
+function admitKept(token: SasToken, result: KeptResult, sip: string | undefined, facts: SasFacts, policy: SasPolicy): KeptRequest {
+  const { terms, signature } = result
+  checkTerms(terms, token.kind, facts, policy.skew)
   checkTable(token, facts.decodedPath, facts.service)
-  return verdictOf(token, result, result.signature === null ? facts.query : rewriteQuery(token.query, sip, result.signature))
+  return { policy, terms, verdict: verdictOf(token, result, signature === null ? facts.query : rewriteQuery(token.query, sip, signature)) }
 }
 
 function verdictOf({ kind }: SasToken, { signer: { slot }, terms: { expiresOn }, signature }: KeptResult, query: string): SasVerdict {

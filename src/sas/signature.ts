@@ -14,7 +14,11 @@ export function sign(text: string, key: KeyObject): string {
   return createHmac('sha256', key).update(text).digest('base64')
 }
 
+/** Written anew for each comparison: a digest as a Buffer of its own costs half as much again as the digest. */
+const ours = Buffer.alloc(32)
+
 /** In constant time. `given` is the 32 bytes of a decoded `sig`. */
 export function signatureMatches(given: Buffer, text: string, key: KeyObject): boolean {
-  return timingSafeEqual(createHmac('sha256', key).update(text).digest(), given)
+  ours.write(createHmac('sha256', key).update(text).digest('latin1'), 'latin1')
+  return timingSafeEqual(ours, given)
 }

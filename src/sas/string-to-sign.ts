@@ -8,8 +8,10 @@ type Word = ServiceTraits['resourceWord']
 type MadeLine = 'ACCOUNT' | 'RES' | 'SNAP' | 'HDR' | 'QRY'
 type Line = SasName | MadeLine
 
+type MadeLines = Readonly<Partial<Record<MadeLine, string>>>
+
 /** What the lines of one token say; an absent one is an empty line. */
-export type Lines = Readonly<SasValues & Partial<Record<MadeLine, string>>>
+export type Lines = Readonly<SasValues> & MadeLines
 
 export interface Layout {
   readonly kind: SasKind
@@ -62,10 +64,10 @@ export function layoutFor(kind: SasKind, word: Word, version: string): Layout | 
   return LAYOUTS[kind][word].find((layout) => layout.from <= version)
 }
 
-/** Joins the lines; the text that the signature is made over. */
-export function stringToSign(layout: Layout, lines: Lines): string {
+/** Joins the lines; the text that the signature is made over. `made` are those that are no parameters, where they stand apart. */
+export function stringToSign(layout: Layout, lines: Lines, made: MadeLines = lines): string {
   let text = ''
-  for (const line of layout.lines) text += `${lines[line] ?? ''}\n`
+  for (const line of layout.lines) text += `${lines[line] ?? made[line as MadeLine] ?? ''}\n`
   return layout.closed ? text : text.slice(0, -1)
 }
 

@@ -10,12 +10,23 @@ const DATE = /^(\d{4})-(\d\d)-(\d\d)$/
 export function parseTime(text: string): number | undefined {
   const parts = TIME.exec(text)
   if (parts === null) return undefined
-  const [, year, month, day, hour = '0', minute = '0', second = '0', fraction, sign, zoneHour = '0', zoneMinute = '0'] = parts
-  if (!isRealDay(Number(year), Number(month), Number(day))) return undefined
-  if (!isRealClock(Number(hour), Number(minute), Number(second)) || !isRealClock(Number(zoneHour), Number(zoneMinute), 0)) return undefined
-  const millisecond = fraction === undefined ? 0 : Number(fraction.slice(0, 3).padEnd(3, '0'))
-  const written = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second), millisecond)
-  const zone = (Number(zoneHour) * 60 + Number(zoneMinute)) * 60_000
+  // By index: taking a match apart as a list costs more than matching it, and this runs twice for each token.
+  const year = Number(parts[1])
+  const month = Number(parts[2])
+  const day = Number(parts[3])
+  const [hour, minute, second] = [Number(parts[4] ?? 0), Number(parts[5] ?? 0), Number(parts[6] ?? 0)]
+  if (!isRealDay(year, month, day) || !isRealClock(hour, minute, second)) return undefined
+  const written = Date.UTC(year, month - 1, day, hour, minute, second, millisecondsIn(parts[7]))
+  return parts[8] === undefined ? written : inZone(written, parts[8], Number(parts[9]), Number(parts[10]))
+}
+
+function millisecondsIn(fraction: string | undefined): number {
+  return fraction === undefined ? 0 : Number(fraction.slice(0, 3).padEnd(3, '0'))
+}
+
+function inZone(written: number, sign: string, hours: number, minutes: number): number | undefined {
+  if (!isRealClock(hours, minutes, 0)) return undefined
+  const zone = (hours * 60 + minutes) * 60_000
   return sign === '-' ? written + zone : written - zone
 }
 
