@@ -5,6 +5,7 @@ import { dirname, resolve } from 'node:path'
 import type { KeyObject } from 'node:crypto'
 import { CredentialFault, parseCredential, parseTrustBundle } from '../tls/credential.ts'
 import type { Credential, TrustBundle } from '../tls/credential.ts'
+import { parseRevocationLists, type RevocationList } from '../tls/crl.ts'
 import { TICKET_SECRET_ALLOWED, parseTicketSecret } from '../tls/ticket-keys.ts'
 import { ACCOUNT_KEY_ALLOWED, parseAccountKey } from './account-key.ts'
 import { readAll, readBounded } from './disk.ts'
@@ -30,6 +31,8 @@ export interface Loaded {
   readonly accountKeys: ReadonlyMap<string, readonly KeyObject[]>
   /** By the account's name. */
   readonly delegationKeys: ReadonlyMap<string, readonly UserDelegationKey[]>
+  /** The authorities of client certificates, and their revocation lists; undefined where none are asked for. */
+  readonly clientTrust: ClientTrust | undefined
   /** What replicas derive their session ticket keys from; undefined where each makes its own. */
   readonly ticketSecret: Buffer | undefined
   /** By the absolute path that `Upstream.ca` names. */
@@ -39,6 +42,16 @@ export interface Loaded {
   readonly files: readonly string[]
   /** What was read, the configuration too, by absolute path: a worker is given this, never what the disk holds later. */
   readonly contents: ReadonlyMap<string, FileRead>
+}
+
+export interface ClientTrust {
+  readonly bundle: TrustBundle
+  readonly lists: readonly RevocationList[]
+}
+
+/** Whether any name may need a client certificate. */
+export function asksForCertificates(config: Config | undefined): boolean {
+  return config !== undefined && (config.tls.clients.verify !== 'none' || config.apis.some(({ clients }) => clients !== undefined && clients.verify !== 'none'))
 }
 
 /** The configuration cannot be used. */
@@ -70,7 +83,7 @@ export async function loadConfig(name: string, { environment, now, read = readBo
   const text = await read(file)
   if (typeof text === 'string') throw new ConfigFaults(file, [{ path: file, found: text, allowed: 'a file that can be read' }], [])
   const parsed = parseConfig(text.bytes.toString('utf8'), { file, directory: dirname(file), environment })
-  const named = parsed.files.filter(({ use }) => use !== 'later')
+  const named = parsed.files.filter(({ use }) => (use !== 'client-ca' && use !== 'crl') || asksForCertificates('config' in parsed ? parsed.config : undefined))
   const held = await readAll(named.map(n => n.file), read)
   const contents = readContents(named, held, now)
   const warnings = [...parsed.warnings, ...contents.warnings]
@@ -96,6 +109,8 @@ interface Contents {
   readonly keys: Map<string, KeyObject>
   readonly delegationKeys: Map<string, UserDelegationKey>
   readonly ticketSecrets: Buffer[]
+  readonly clientCas: TrustBundle[]
+  readonly lists: RevocationList[]
   readonly trust: Map<string, TrustBundle>
   readonly faults: Fault[]
   readonly warnings: Fault[]
@@ -104,7 +119,7 @@ interface Contents {
 const SECRET: ReadonlySet<NamedFile['use']> = new Set(['key', 'account-key', 'delegation-key', 'ticket-secret'])
 
 function readContents(named: readonly NamedFile[], read: ReadonlyMap<string, FileRead | string>, now: number): Contents {
-  const contents: Contents = { credentials: new Map(), keys: new Map(), delegationKeys: new Map(), ticketSecrets: [], trust: new Map(), faults: [], warnings: [] }
+  const contents: Contents = { credentials: new Map(), keys: new Map(), delegationKeys: new Map(), ticketSecrets: [], clientCas: [], lists: [], trust: new Map(), faults: [], warnings: [] }
   const held = new Map<string, Held>()
   for (const { path, file, use } of named) {
     const found = read.get(file) ?? 'nothing'
@@ -121,6 +136,8 @@ function readContents(named: readonly NamedFile[], read: ReadonlyMap<string, Fil
     if (use === 'account-key') takeAccountKey(path, one, contents)
     if (use === 'delegation-key') takeDelegationKey(path, one, contents)
     if (use === 'ticket-secret') takeTicketSecret(path, one, contents)
+    if (use === 'client-ca') takeClientCa(path, one, contents)
+    if (use === 'crl') takeLists(path, one, contents, now)
     const key = held.get(path.replace(/cert$/, 'key'))
     if (use === 'certificate' && key !== undefined) takeCredential(path.replace(/\.cert$/, ''), { cert: one, key }, contents, now)
   }
@@ -143,6 +160,22 @@ function takeTicketSecret(path: string, { file, bytes }: Held, { ticketSecrets, 
   const secret = parseTicketSecret(bytes)
   if (typeof secret === 'string') faults.push({ path, found: `${file}: ${secret}`, allowed: TICKET_SECRET_ALLOWED })
   else ticketSecrets.push(secret)
+}
+
+function takeClientCa(path: string, { file, bytes }: Held, { clientCas, faults }: Contents): void {
+  const bundle = settle(() => parseTrustBundle(bytes))
+  if (bundle instanceof CredentialFault) faults.push({ path, found: `${file}: ${bundle.found}`, allowed: bundle.allowed })
+  else clientCas.push(bundle)
+}
+
+function takeLists(path: string, { file, bytes }: Held, { lists, faults, warnings }: Contents, now: number): void {
+  const found = parseRevocationLists(bytes)
+  if (typeof found === 'string') {
+    faults.push({ path, found: `${file}: ${found}`, allowed: 'revocation lists in PEM' })
+    return
+  }
+  lists.push(...found)
+  if (found.some(({ nextUpdate }) => nextUpdate !== undefined && nextUpdate <= now)) warnings.push({ path, found: `${file}: a list past its next update`, allowed: 'a current one: until then every client certificate is refused' })
 }
 
 function takeTrust(path: string, { file, bytes }: Held, { trust, faults }: Contents): void {
@@ -173,9 +206,9 @@ function settle<T>(parse: () => T): T | CredentialFault {
 
 const present = <T>(items: readonly (T | undefined)[]): T[] => items.filter(item => item !== undefined)
 
-type Arranged = Pick<Loaded, 'credentials' | 'clientCredentials' | 'accountKeys' | 'delegationKeys' | 'ticketSecret' | 'trust'>
+type Arranged = Pick<Loaded, 'credentials' | 'clientCredentials' | 'accountKeys' | 'delegationKeys' | 'ticketSecret' | 'clientTrust' | 'trust'>
 
-function arrange(config: Config, { credentials, keys, delegationKeys, ticketSecrets, trust }: Contents): Arranged {
+function arrange(config: Config, { credentials, keys, delegationKeys, ticketSecrets, clientCas, lists, trust }: Contents): Arranged {
   return {
     credentials: present(config.tls.certificates.map((_, i) => credentials.get(`tls.certificates[${i}]`))),
     clientCredentials: new Map(config.apis.flatMap((api, i) =>
@@ -185,6 +218,7 @@ function arrange(config: Config, { credentials, keys, delegationKeys, ticketSecr
     delegationKeys: new Map((config.storage?.accounts ?? []).map((account, i) =>
       [account.name, present((account.userDelegationKeys ?? []).map((_, k) => delegationKeys.get(`storage.accounts[${i}].userDelegationKeys[${k}]`)))] as const)),
     ticketSecret: ticketSecrets[0],
+    clientTrust: clientCas[0] === undefined ? undefined : { bundle: clientCas[0], lists },
     trust,
   }
 }

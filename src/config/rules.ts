@@ -16,6 +16,7 @@ export function ruleFaults(draft: Draft, faults: readonly Fault[]): Fault[] {
     ...takenHosts(draft),
     ...farSides(draft).flatMap(insecure),
     ...saidTwice(draft),
+    ...withoutAuthority(draft),
   ]
 }
 
@@ -130,8 +131,19 @@ function sharedLabels({ storage, apis = [] }: Draft): Fault[] {
     : [{ path: `apis[${index}].name`, found: `${api.name}, the name of an account too`, allowed: 'another name: metrics cannot tell them apart' }])
 }
 
-function withoutEffect({ tls, storage }: Draft): Fault[] {
-  const idle = (['ca', 'crl', 'allow'] as const).filter((key) => tls?.clients?.verify === 'none' && tls.clients[key] !== undefined)
+/** Whether any name may ask for a client certificate. */
+function asks({ tls, apis = [] }: Draft): boolean {
+  const wishes = [tls?.clients?.verify, ...apis.map((api) => api?.clients?.verify)]
+  return wishes.some((verify) => verify === 'optional' || verify === 'required')
+}
+
+function withoutAuthority(draft: Draft): Fault[] {
+  return asks(draft) && draft.tls?.clients?.ca === undefined ? [{ path: 'tls.clients.ca', found: 'nothing', allowed: 'the authorities of client certificates, where one may be asked for' }] : []
+}
+
+function withoutEffect(draft: Draft): Fault[] {
+  const { tls, storage } = draft
+  const idle = (['ca', 'crl', 'allow'] as const).filter((key) => !asks(draft) && tls?.clients?.[key] !== undefined)
   return [
     ...idle.map((key) => ({ path: `tls.clients.${key}`, found: 'no effect', allowed: 'with verify optional or required' })),
     ...(storage?.sas?.egress === undefined || storage.sas.sip === 'egress' ? []

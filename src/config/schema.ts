@@ -7,8 +7,8 @@ import { KINDS } from './kinds.ts'
 import type { Bounds, KindName } from './kinds.ts'
 import type { Connect, EndpointUrl } from './url.ts'
 
-/** What is done with a file that the configuration names. `later`: its feature is not built yet, so nobody reads it. */
-export type FileUse = 'certificate' | 'key' | 'account-key' | 'delegation-key' | 'ticket-secret' | 'trust' | 'later'
+/** What is done with a file that the configuration names. `client-ca` and `crl` are read where client certificates are asked for. */
+export type FileUse = 'certificate' | 'key' | 'account-key' | 'delegation-key' | 'ticket-secret' | 'trust' | 'client-ca' | 'crl'
 
 /** A node of the schema as the reader and the reference see it. */
 export interface Node extends Bounds {
@@ -98,8 +98,8 @@ const LISTEN = section('What the gateway listens on.', {
 
 const CLIENTS = section('Client certificates.', {
   verify: choice(VERIFY, 'Whether clients are asked for a certificate and must have one. One that is shown and does not verify always ends the handshake.', 'none'),
-  ca: optional(file('later', 'PEM: the authorities of client certificates.')),
-  crl: optional(file('later', 'PEM: revocation lists, one or several.')),
+  ca: optional(file('client-ca', 'PEM: the authorities of client certificates.')),
+  crl: optional(file('crl', 'PEM: revocation lists, one or several.')),
   allow: sans(),
 }, { default: {} })
 

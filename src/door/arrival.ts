@@ -14,6 +14,12 @@ export interface Offer {
   readonly serverName: string | undefined
 }
 
+/** What a verified client certificate says; tls/peer.ts reads it. */
+export interface Peer {
+  readonly names: readonly string[]
+  readonly der: string
+}
+
 /** An accepted connection. */
 export interface Arrival extends RollMember {
   /** The connection itself, until it is closed. */
@@ -30,6 +36,10 @@ export interface Arrival extends RollMember {
   offer: Offer | undefined
   /** Of the finished handshake, e.g. TLSv1.3; empty before. */
   tlsVersion: string
+  /** The verified client certificate, if one was shown. */
+  peer: Peer | undefined
+  /** The connection ends with its next reply: the trust that it rests on has changed. */
+  stale: boolean
   /** Handed to TLS, and the handshake has neither finished nor failed. */
   handshaking: boolean
   /** Counted for its address. */
@@ -54,6 +64,8 @@ export function recordArrival(socket: Socket, listener: Arrival['listener'], now
     acceptedAt: now,
     offer: undefined,
     tlsVersion: '',
+    peer: undefined,
+    stale: false,
     handshaking: false,
     counted: false,
     refused: false,

@@ -4,6 +4,7 @@ import { refuse } from '../refusal.ts'
 import type { ServiceName } from '../azure/services.ts'
 import { parseTarget, type Target } from '../azure/target.ts'
 import { admitSas, type KeptResults, type SasVerdict } from '../sas/admission.ts'
+import { authorizePeer, type PeerIdentity, type PeerRules } from '../tls/peer.ts'
 import { matchRoute, matchSite, isApis, hostName, type ApiRoute, type Site, type SiteTable, type StorageRoute } from '../upstream/routes.ts'
 import { editFields } from './resign.ts'
 import { judgeSources, type JudgedSource, type SourceHost } from './sources.ts'
@@ -17,6 +18,8 @@ export interface Snapshot {
   /** Our pseudonym in Via fields, shared by replicas of one configuration. */
   readonly via: string
   readonly headerFields: number
+  /** Who may pass, where a route has no rules of its own. */
+  readonly clients: PeerRules
   /** Hosts that a copy source may name: ours, the upstreams' and Azure's public ones. */
   readonly sourceHosts: ReadonlyMap<string, SourceHost>
   /** Others may be named too, over https. */
@@ -34,6 +37,8 @@ export interface RequestFacts {
   /** From the ClientHello; undefined without SNI. */
   readonly serverName: string | undefined
   readonly address: string
+  /** The verified client certificate, if one was shown. */
+  readonly peer: PeerIdentity | undefined
   /** A field's value as it came; asked with a name in lower case. */
   readonly header: (name: string) => string | undefined
   /** Milliseconds since the epoch. */
@@ -62,6 +67,11 @@ export interface ApiPermit {
 
 export type Permit = StoragePermit | ApiPermit
 
+/** Whether a permit is one for an API. */
+export function isApiPermit(permit: Permit): permit is ApiPermit {
+  return permit.route.kind === 'api'
+}
+
 /** Judges a request on a site that was already found. Refuses with the reasons of stages http, sas and storage. */
 export function admit(facts: RequestFacts, host: string, site: Site, snapshot: Snapshot): Permit {
   const target = parseTarget(facts.target, host)
@@ -71,8 +81,10 @@ export function admit(facts: RequestFacts, host: string, site: Site, snapshot: S
   if (via !== '' && via.includes(snapshot.via)) refuse('loop')
   if (isApis(site)) {
     const route = matchRoute(site, target.decodedPath) as ApiRoute
+    authorizePeer(route.clients ?? snapshot.clients, facts.peer)
     return { route, target, upstreamTarget: upstreamTarget(route.origin.pathPrefix, target.path, target.query), sas: undefined }
   }
+  authorizePeer(snapshot.clients, facts.peer)
   return admitStorage(facts, target, site, snapshot)
 }
 

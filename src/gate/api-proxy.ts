@@ -86,7 +86,12 @@ function send(options: PluginRequest, callback: PluginCallback, context: Forward
 /** Who asked, in our own words (contract section 4). */
 function forwardedFields(transaction: Transaction): string {
   const { arrival, fields } = transaction
-  return `X-Forwarded-For: ${arrival?.address ?? 'unknown'}\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: ${fields?.host ?? ''}\r\n`
+  return `X-Forwarded-For: ${arrival?.address ?? 'unknown'}\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: ${fields?.host ?? ''}\r\n${clientCertificate(arrival)}`
+}
+
+/** RFC 9440: the verified certificate of the client, for APIs alone. */
+function clientCertificate(arrival: Transaction['arrival']): string {
+  return arrival?.peer === undefined ? '' : `Client-Cert: :${arrival.peer.der}:\r\n`
 }
 
 function onHead(head: ResponseHead, transaction: Transaction, context: ForwardContext): void {
@@ -104,7 +109,7 @@ function onHead(head: ResponseHead, transaction: Transaction, context: ForwardCo
   reply.statusMessage = head.reasonPhrase
   if (headGoesFirst(head)) reply.once('pipe', () => setImmediate(flushHead, reply))
   transaction.eventStream = isEventStream(head)
-  downstreamHeaders(head.headers, { tightened: false, close: unread || head.framing === 'close' || context.draining() })
+  downstreamHeaders(head.headers, { tightened: false, close: unread || head.framing === 'close' || context.draining() || transaction.arrival?.stale === true })
   transaction.replyStartedAt = context.monotonic()
 }
 

@@ -1,23 +1,19 @@
 // The HTTP side of the gate: a Fastify instance over our https server, its hooks in order, and every reply that Node or
-// Fastify would give in their own words replaced by one from the table (house.md section 5).
+// Fastify would give in their own words replaced by one from the table.
 import fastify, { type FastifyInstance } from 'fastify'
 import { createServer, type Server, type ServerOptions } from 'node:https'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Duplex, Readable } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { arrivalOf } from '../door/arrival.ts'
 import { Refusal } from '../refusal.ts'
-import type { SasVerdict } from '../sas/admission.ts'
-import { isBatch } from '../azure/batch.ts'
-import { admit, findSite, serviceOf, type Snapshot, type StoragePermit } from './admit.ts'
+import { admit, findSite, isApiPermit, serviceOf, type ApiPermit, type Snapshot } from './admit.ts'
 import { givePassage, registerApiProxy } from './api-proxy.ts'
-import { batchEdits, judgeBatch, readBatch, streamOf } from './batch.ts'
 import { deliverRefusal, isEnding } from './deliver.ts'
-import { forward, type Dispatch, type ForwardContext } from './forward.ts'
-import { KeyListener, asksForKey } from './learning.ts'
-import { fieldValue, readRequestFields, type RequestFields } from './headers.ts'
+import type { ForwardContext } from './forward.ts'
+import { fieldValue, readRequestFields } from './headers.ts'
 import { refuseRaw } from './raw-reply.ts'
-import { editFields } from './resign.ts'
+import { carryStorage, type StorageContext } from './storage.ts'
 import { Transaction, type TransactionContext } from './transaction.ts'
 
 export interface GateOptions {
@@ -37,7 +33,7 @@ export interface Gate {
 }
 
 const TRANSACTION = Symbol('transaction')
-interface Carrying extends IncomingMessage { [TRANSACTION]?: Transaction; originalUrl?: string }
+interface Carrying extends IncomingMessage { [TRANSACTION]?: Transaction }
 
 /** Builds the gate; binds nothing. */
 export async function buildGate(options: GateOptions): Promise<Gate> {
@@ -91,6 +87,7 @@ function serverOptions({ server, limits }: GateOptions): ServerOptions {
 
 class Handlers {
   readonly #options: GateOptions
+  readonly #storage: StorageContext
   readonly forwarding: ForwardContext
 
   constructor(options: GateOptions) {
@@ -102,6 +99,12 @@ class Handlers {
       draining: options.draining,
       monotonic: options.context.monotonic,
       fail: (transaction, refusal) => this.#deliver(transaction, refusal),
+    }
+    this.#storage = {
+      forwarding: this.forwarding,
+      recorder: options.context.recorder,
+      wallClock: options.wallClock,
+      broken: (transaction, error) => this.broken(transaction.request, error),
     }
   }
 
@@ -138,7 +141,8 @@ class Handlers {
   }
 
   #judge(transaction: Transaction, request: Carrying): boolean {
-    const { options, snapshot } = { options: this.#options, snapshot: this.#options.snapshot() }
+    const options = this.#options
+    const snapshot = options.snapshot()
     const { rawHeaders } = request
     const fields = (transaction.fields = readRequestFields(rawHeaders, request.httpVersionMinor === 1))
     if (options.draining()) throw new Refusal('draining')
@@ -150,56 +154,22 @@ class Handlers {
       raw: rawHeaders,
       serverName,
       address: transaction.arrival?.address ?? '',
+      peer: transaction.arrival?.peer,
       header: (name: string) => fieldValue(rawHeaders, name),
       now: options.wallClock(),
     }
     const { host, site } = findSite(facts, snapshot)
     if ('kind' in site) transaction.routed(site.numbers)
     const permit = admit(facts, host, site, snapshot)
-    if (permit.route.kind === 'api') return this.#passApi(transaction, request, permit as never)
-    this.#passStorage(transaction, permit as StoragePermit)
+    if (isApiPermit(permit)) return this.#passApi(transaction, request, permit)
+    carryStorage(transaction, permit, snapshot, this.#storage)
     return true
   }
 
-  #passStorage(transaction: Transaction, permit: StoragePermit): void {
-    const { route, target, upstreamTarget, fields, sas, sources } = permit
-    if (sas !== undefined) {
-      transaction.sas = sas
-      this.#noteSas(transaction, route.account, sas)
-    }
-    for (const source of sources) if (source.sas !== undefined) this.#noteSas(transaction, source.account, source.sas)
-    const method = transaction.request.method ?? ''
-    const dispatch: Dispatch = { route, fields, target: upstreamTarget }
-    if (isBatch(route.service, method, target)) this.#passBatch(transaction, permit, dispatch)
-    else if (asksForKey(method, permit)) forward(transaction, { ...dispatch, listener: new KeyListener(route, this.#options.wallClock) }, this.forwarding)
-    else forward(transaction, dispatch, this.forwarding)
-  }
-
-  #passBatch(transaction: Transaction, permit: StoragePermit, dispatch: Dispatch): void {
-    readBatch(transaction, dispatch.fields)
-      .then((body) => forward(transaction, { ...dispatch, ...this.#judgeBatch(transaction, permit, body), batch: permit.route.service === 'table' }, this.forwarding))
-      .catch((error: unknown) => this.broken(transaction.request, error))
-  }
-
-  #judgeBatch(transaction: Transaction, { route, target, fields }: StoragePermit, whole: Buffer): { body: Readable; fields: RequestFields } {
-    const { sites, kept } = this.#options.snapshot()
-    const now = this.#options.wallClock()
-    const { body, edited, verdicts } = judgeBatch(whole, { route, sites, kept, address: transaction.arrival?.address ?? '', now })
-    for (const verdict of verdicts) this.#noteSas(transaction, route.account, verdict)
-    if (!edited) return { body: streamOf(body), fields }
-    const { method = '', rawHeaders: raw } = transaction.request
-    return { body: streamOf(body), fields: editFields({ method, route, path: target.path, query: target.query, raw, now }, batchEdits(body, fields)) }
-  }
-
-  #passApi(transaction: Transaction, request: Carrying, permit: Parameters<typeof givePassage>[1]['permit']): false {
+  #passApi(transaction: Transaction, request: Carrying, permit: ApiPermit): false {
     transaction.routed(permit.route.numbers)
     givePassage(request, { transaction, permit })
     return false
-  }
-
-  #noteSas({ arrival }: Transaction, account: string, sas: SasVerdict): void {
-    const { context, wallClock } = this.#options
-    context.recorder.sasPassed(account, { ...sas, httpsOnly: isHttpsOnly(sas) }, arrival?.address ?? '', wallClock())
   }
 
   /** Whatever was thrown on the way: a Refusal as it is, anything else is a fault of ours. */
@@ -250,11 +220,6 @@ class Handlers {
     const service = serviceOf(undefined, arrival?.offer?.serverName, snapshot().sites)
     refuseRaw(socket, refusal, { service, method, arrival, context, now: wallClock() })
   }
-}
-
-/** Whether the client's own token is https-only: not where it was tightened, or passed without being so. */
-function isHttpsOnly({ outcome, query }: SasVerdict): boolean {
-  return outcome === 'unchanged' || (outcome === 'passed-unverified' && /(?:^|&)spr=https(?:&|$)/.test(query))
 }
 
 const UNPARSABLE = new Map([

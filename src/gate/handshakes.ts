@@ -5,19 +5,28 @@ import { arrivalOf, type Arrival, type Offer } from '../door/arrival.ts'
 import type { FrontDoor } from '../door/front-door.ts'
 import type { Recorder } from '../observe/recorder.ts'
 import { Refusal, type Detail } from '../refusal.ts'
+import type { Roll } from '../roll.ts'
 import { offeredVersion } from '../tls/client-hello.ts'
 import { handshakeRefusal } from '../tls/handshake.ts'
+import { peerIdentity } from '../tls/peer.ts'
 import { CIPHER_SUITES, groupFor, suiteName } from '../tls/policy.ts'
 
-/** Listens to a TLS server's handshakes. `monotonic` gives milliseconds. */
-export function watchHandshakes(server: TlsServer, door: FrontDoor, recorder: Recorder, monotonic: () => number): void {
+/**
+ * Listens to a TLS server's handshakes. Connections with a client certificate are put on the roll `identified`, since they
+ * rest on trust that may change. `monotonic` gives milliseconds.
+ */
+export function watchHandshakes(server: TlsServer, door: FrontDoor, recorder: Recorder, identified: Roll<Arrival>, monotonic: () => number): void {
   // Before node:http's own listener, so that a request finds its arrival complete.
   server.prependListener('secureConnection', (socket: TLSSocket) => {
     const arrival = arrivalOf(socket)
     door.settled(arrival)
     if (arrival === undefined) return
     if (arrival.offer === undefined) unread(socket, arrival, recorder)
+    else if (isUnverified(socket)) unverified(socket, arrival, recorder)
     else completed(socket, arrival, arrival.offer, recorder, monotonic())
+    if (arrival?.peer === undefined) return
+    identified.enter(arrival)
+    socket.once('close', () => identified.leave(arrival))
   })
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
     const arrival = arrivalOf(socket)
@@ -38,23 +47,41 @@ function unread(socket: TLSSocket, arrival: Arrival, recorder: Recorder): void {
   socket.destroy()
 }
 
+/** Where certificates are optional, Node lets one that does not verify through and leaves it to us. */
+function isUnverified(socket: TLSSocket): boolean {
+  return !socket.authorized && socket.getPeerX509Certificate() !== undefined
+}
+
+function unverified(socket: TLSSocket, arrival: Arrival, recorder: Recorder): void {
+  arrival.refused = true
+  const reason = handshakeRefusal({ code: undefined, authorizationError: authorizationErrorOf(socket) ?? 'UNVERIFIED', hello: arrival.offer })
+  recorder.refused(new Refusal(reason, { code: authorizationErrorOf(socket) ?? null }), { listener: 'tls', client: arrival.address, ...describeOffer(arrival.offer) })
+  socket.destroy()
+}
+
+/** `authorizationError` is a code, or an error with one. */
+function authorizationErrorOf(socket: TLSSocket): string | undefined {
+  const judged = socket.authorizationError as unknown
+  return typeof judged === 'string' ? judged : (judged as NodeJS.ErrnoException | null)?.code
+}
+
 function completed(socket: TLSSocket, arrival: Arrival, offer: Offer, recorder: Recorder, now: number): void {
   const version = socket.getProtocol() ?? ''
   arrival.tlsVersion = version
+  const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined
+  if (certificate !== undefined) arrival.peer = peerIdentity(certificate)
   recorder.handshakeCompleted({
     version,
     suite: suiteName(socket.getCipher().name),
     group: groupFor(offer, version),
     resumed: socket.isSessionReused(),
-    clientCertificate: socket.authorized,
+    clientCertificate: arrival.peer !== undefined,
     seconds: (now - arrival.acceptedAt) / 1000,
   })
 }
 
 function failed(error: NodeJS.ErrnoException, socket: TLSSocket, arrival: Arrival, recorder: Recorder): void {
-  const judged = socket.authorizationError as unknown
-  const authorizationError = typeof judged === 'string' ? judged : (judged as NodeJS.ErrnoException | null)?.code
-  const reason = handshakeRefusal({ code: error.code, authorizationError, hello: arrival.offer })
+  const reason = handshakeRefusal({ code: error.code, authorizationError: authorizationErrorOf(socket), hello: arrival.offer })
   recorder.refused(new Refusal(reason, { code: error.code ?? null }), { listener: 'tls', client: arrival.address, ...describeOffer(arrival.offer) })
 }
 

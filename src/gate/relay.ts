@@ -75,7 +75,7 @@ export class Relay implements ReplyHandler {
     if (head.framing === 'close') reply.useChunkedEncodingByDefault = false
     this.#length = head.length
     reply.sendDate = false
-    const close = head.framing === 'close' || unread || this.#context.draining()
+    const close = head.framing === 'close' || unread || this.#context.draining() || this.#transaction.arrival?.stale === true
     reply.writeHead(head.status, head.reasonPhrase, downstreamHeaders(head.headers, { tightened: this.#transaction.sas?.outcome === 'tightened', close }))
     if (headGoesFirst(head)) reply.flushHeaders()
     this.#transaction.eventStream = isEventStream(head)

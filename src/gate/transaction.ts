@@ -102,7 +102,7 @@ export class Transaction implements RollMember {
       upstreamDuration: this.repliedAt > 0 ? waited : null,
       tls: this.arrival?.tlsVersion ?? socket.getProtocol?.() ?? '',
       address: this.arrival?.address ?? '',
-      peer: null,
+      peer: this.arrival?.peer?.names[0] ?? null,
       sas: this.sas,
       refusal: this.refusal,
       broken,

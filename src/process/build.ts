@@ -2,9 +2,9 @@
 import { BlockList, isIPv6, type Server as PlainServer } from 'node:net'
 import type { Server as TlsServer } from 'node:https'
 import type { SecureContext, TLSSocket } from 'node:tls'
-import { arrivalOf } from '../door/arrival.ts'
+import { arrivalOf, type Arrival } from '../door/arrival.ts'
 import { requestIds } from '../azure/request-id.ts'
-import type { Loaded } from '../config/load.ts'
+import { asksForCertificates, type Loaded } from '../config/load.ts'
 import { openFrontDoor, openPlainDoor, type DoorOptions, type FrontDoor } from '../door/front-door.ts'
 import { buildGate, type GateOptions } from '../gate/app.ts'
 import { serviceOf, type Snapshot } from '../gate/admit.ts'
@@ -15,13 +15,14 @@ import { createTrafficMetrics, type TrafficMetrics } from '../observe/metrics.ts
 import { Roll } from '../roll.ts'
 import { Recorder, type Log } from '../observe/recorder.ts'
 import { createKeptResults } from '../sas/admission.ts'
-import { CertStore } from '../tls/cert-store.ts'
+import { CertStore, type ClientTrustOptions } from '../tls/cert-store.ts'
 import { offeredVersion, readClientHello } from '../tls/client-hello.ts'
 import { CIPHER_SUITES, NAMED_GROUPS, serverOptions } from '../tls/policy.ts'
 import { hostName, isApis } from '../upstream/routes.ts'
 import type { UpstreamPool } from '../upstream/pool.ts'
 import { deliverRefusal } from '../gate/deliver.ts'
 import type { DelegationKeys } from '../sas/signing-keys.ts'
+import { settingsOf } from './tickets.ts'
 import { buildRouting, type Learned, type Routing } from './routes.ts'
 
 /** What comes from outside: clocks, randomness, and where lines go. */
@@ -65,6 +66,8 @@ interface InForce {
   snapshot: Snapshot
   routing: Routing
   certificates: CertStore
+  /** A digest of what client certificates are trusted for. */
+  trust: string
 }
 
 /** Builds everything that carries traffic. Throws where a TLS context cannot be made. */
@@ -82,7 +85,8 @@ export async function buildParts(loaded: Loaded, surroundings: Surroundings): Pr
   const { app, server } = await buildGate(gateOptions(loaded, { context, inForce, drain, wallClock, ticketKeys: surroundings.ticketKeys }))
   const door = doorOptions(loaded, inForce, { requestId, wallClock, monotonic, workers: surroundings.workers ?? 1 })
   const front = openFrontDoor(server, door, recorder)
-  watchHandshakes(server, front, recorder, monotonic)
+  const identified = new Roll<Arrival>()
+  watchHandshakes(server, front, recorder, identified, monotonic)
   const plain = config.listen.plain === undefined ? undefined : openPlainDoor(door, recorder)
   const stopPace = keepPace({
     ...config.limits,
@@ -106,15 +110,19 @@ export async function buildParts(loaded: Loaded, surroundings: Surroundings): Pr
     drain,
     stopPace,
     app,
-    publish: (next, ticketKeys) => publish(inForce, build(next, recorder, surroundings, inForce.snapshot.generation + 1), { server, next, ticketKeys }),
+    publish: (next, ticketKeys) => {
+      const trust = inForce.trust
+      publish(inForce, build(next, recorder, surroundings, inForce.snapshot.generation + 1), { server, next, ticketKeys })
+      if (inForce.trust !== trust) endIdentified(identified, live)
+    },
   }
 }
 
 /** Builds aside what a configuration decides; throws, and changes nothing, where a TLS context cannot be made. */
 function build(loaded: Loaded, recorder: Recorder, { monotonic, learned }: Surroundings, generation: number): InForce {
   const routing = buildRouting(loaded, recorder, monotonic, learned)
-  const certificates = new CertStore(loaded.config.tls.profile, loaded.credentials)
-  return { routing, certificates, snapshot: snapshotOf(loaded, routing, generation) }
+  const certificates = new CertStore(loaded.config.tls.profile, loaded.credentials, trustOptions(loaded))
+  return { routing, certificates, trust: settingsOf(loaded), snapshot: snapshotOf(loaded, routing, generation) }
 }
 
 /**
@@ -130,6 +138,15 @@ function publish(inForce: InForce, next: InForce, { server, next: loaded, ticket
   for (const pool of old.pools) pool.close()
 }
 
+/** Trust has changed: connections that rest on it end, idle ones now and each other one with its reply. */
+function endIdentified(identified: Roll<Arrival>, live: Roll<Transaction>): void {
+  const busy = new Set(live.all().map(({ arrival }) => arrival))
+  for (const arrival of identified.all()) {
+    arrival.stale = true
+    if (!busy.has(arrival)) arrival.socket.destroy()
+  }
+}
+
 function snapshotOf(loaded: Loaded, { sites, sourceHosts }: Routing, generation: number): Snapshot {
   return Object.freeze({
     generation,
@@ -137,6 +154,7 @@ function snapshotOf(loaded: Loaded, { sites, sourceHosts }: Routing, generation:
     kept: createKeptResults(KEPT_RESULTS),
     via: `tidegate-${loaded.digest.slice(0, 12)}`,
     headerFields: loaded.config.limits.headerFields,
+    clients: { verify: loaded.config.tls.clients.verify, allow: loaded.config.tls.clients.allow },
     sourceHosts,
     anyHttpsSource: loaded.config.storage?.copySources === 'any-https',
   })
@@ -150,7 +168,15 @@ interface GateParts {
   readonly ticketKeys: Buffer | undefined
 }
 
-function gateOptions({ config }: Loaded, { context, inForce, drain, wallClock, ticketKeys }: GateParts): GateOptions {
+/** Authorities and lists as node:tls takes them: one entry for each list. */
+function trustOptions({ clientTrust }: Loaded): ClientTrustOptions {
+  if (clientTrust === undefined) return {}
+  const { bundle, lists } = clientTrust
+  return { ca: bundle.pem, ...(lists.length === 0 ? {} : { crl: lists.map(({ pem }) => pem) }) }
+}
+
+function gateOptions(loaded: Loaded, { context, inForce, drain, wallClock, ticketKeys }: GateParts): GateOptions {
+  const { config } = loaded
   return {
     server: {
       ...serverOptions(config.tls.profile),
@@ -160,6 +186,9 @@ function gateOptions({ config }: Loaded, { context, inForce, drain, wallClock, t
         done(null, inForce.certificates.contextFor(name, arrivalOf(this)?.offer))
       },
       ...(ticketKeys === undefined ? {} : { ticketKeys }),
+      requestCert: asksForCertificates(config),
+      // Where they are optional, an unverified one is refused by watchHandshakes.
+      rejectUnauthorized: config.tls.clients.verify === 'required',
       handshakeTimeout: config.tls.handshakeTimeout * 2,
     },
     limits: config.limits,

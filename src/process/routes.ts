@@ -114,7 +114,8 @@ class Builder implements Routing {
     const numbers = this.#recorder.routeNumbers(api.name, 'api')
     const prefix = api.prefix.replace(/\/$/, '')
     const client = this.#loaded.clientCredentials.get(api.name)
-    return Object.freeze({ kind: 'api', name: api.name, prefix, numbers, origin: this.#origin(api.name, api.upstream, api.upstream.url, client) })
+    const clients = api.clients === undefined ? undefined : { verify: api.clients.verify, allow: api.clients.allow }
+    return Object.freeze({ kind: 'api', name: api.name, prefix, clients, numbers, origin: this.#origin(api.name, api.upstream, api.upstream.url, client) })
   }
 
   #origin(name: string, upstream: Upstream, url: Upstream['url'], client: Credential | undefined): Origin {

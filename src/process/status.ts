@@ -61,15 +61,20 @@ function isBelow(version: string, least: string): boolean {
 
 interface Certificate {
   readonly name: string
-  readonly use: 'server' | 'upstream-ca'
+  readonly use: 'server' | 'client-ca' | 'crl' | 'upstream-ca'
   readonly validUntil: number
 }
 
 /** Every certificate that the configuration put to use, by the name of its place in the configuration. */
 export function certificatesOf(loaded: Loaded): Certificate[] {
   const server = loaded.credentials.map((credential, i): Certificate => ({ name: `tls.certificates[${i}]`, use: 'server', validUntil: credential.validUntil }))
-  const trust = trustOf(loaded)
-  return [...server, ...trust]
+  return [...server, ...clientTrustOf(loaded), ...trustOf(loaded)]
+}
+
+function clientTrustOf({ clientTrust }: Loaded): Certificate[] {
+  if (clientTrust === undefined) return []
+  const lists = clientTrust.lists.flatMap(({ nextUpdate }, i): Certificate[] => (nextUpdate === undefined ? [] : [{ name: `tls.clients.crl[${i}]`, use: 'crl', validUntil: nextUpdate }]))
+  return [{ name: 'tls.clients.ca', use: 'client-ca', validUntil: clientTrust.bundle.validUntil }, ...lists]
 }
 
 function trustOf({ config, trust }: Loaded): Certificate[] {

@@ -13,9 +13,9 @@ export class Tickets {
   #current: Buffer
 
   /** `changed` is told of the keys of each new day. */
-  constructor({ ticketSecret, config }: Loaded, changed: (keys: Buffer) => void) {
-    this.#secret = ticketSecret ?? this.#random
-    this.#settings = settingsOf(config)
+  constructor(loaded: Loaded, changed: (keys: Buffer) => void) {
+    this.#secret = loaded.ticketSecret ?? this.#random
+    this.#settings = settingsOf(loaded)
     this.#current = this.#derive()
     setInterval(() => {
       if (today() === this.#day) return
@@ -26,9 +26,9 @@ export class Tickets {
   }
 
   /** Another configuration is in force: keys follow from its secret, and other trust makes old tickets void. */
-  take({ ticketSecret, config }: Loaded): void {
-    this.#secret = ticketSecret ?? this.#random
-    this.#settings = settingsOf(config)
+  take(loaded: Loaded): void {
+    this.#secret = loaded.ticketSecret ?? this.#random
+    this.#settings = settingsOf(loaded)
     this.#current = this.#derive()
   }
 
@@ -41,9 +41,11 @@ export class Tickets {
   }
 }
 
-/** What a session may be resumed under. Replicas share it, so it must not depend on where files lie. */
-function settingsOf({ tls }: Loaded['config']): string {
-  return createHash('sha256').update(JSON.stringify([tls.profile, tls.clients.verify, tls.clients.allow ?? null])).digest('hex')
+/** A digest of what a session or a connection with a client certificate rests on. Replicas share it, so it must not depend on where files lie. */
+export function settingsOf({ config: { tls, apis }, clientTrust }: Loaded): string {
+  const lists = clientTrust?.lists.map(({ pem }) => pem) ?? []
+  const rules = [tls.clients.verify, tls.clients.allow ?? null, ...apis.map(({ clients }) => clients ?? null)]
+  return createHash('sha256').update(JSON.stringify([tls.profile, rules, clientTrust?.bundle.digest ?? null, lists])).digest('hex')
 }
 
 function today(): number {

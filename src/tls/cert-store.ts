@@ -7,6 +7,9 @@ import { serverOptions, takesEcdsa, type OfferedSignatures, type Profile } from 
 /** A name's certificates: at most one of each key kind. */
 type Pair = Partial<Record<Credential['keyKind'], Credential>>
 
+/** Whose client certificates are taken, where any are asked for; every context needs it, since a name's context brings its own. */
+export type ClientTrustOptions = Pick<SecureContextOptions, 'ca' | 'crl'>
+
 /** A context for each kind, since Node takes only one certificate over from the context of a server name. */
 interface Contexts {
   readonly ec: SecureContext | undefined
@@ -16,12 +19,14 @@ interface Contexts {
 
 export class CertStore {
   readonly #profile: Profile
+  readonly #clients: ClientTrustOptions
   /** `default` for a name whose certificates are those of the default context. */
   #byName: ReadonlyMap<string, Contexts | 'default'> = new Map()
-  #fallbackOptions: Pick<SecureContextOptions, 'cert' | 'key'> = {}
+  #fallbackOptions: Pick<SecureContextOptions, 'cert' | 'key' | 'ca' | 'crl'> = {}
 
-  constructor(profile: Profile, credentials: readonly Credential[]) {
+  constructor(profile: Profile, credentials: readonly Credential[], clients: ClientTrustOptions = {}) {
     this.#profile = profile
+    this.#clients = clients
     this.publish(credentials)
   }
 
@@ -31,7 +36,7 @@ export class CertStore {
   }
 
   /** Certificates and keys of the default context, of both kinds, as node:tls takes them. */
-  get fallbackOptions(): Pick<SecureContextOptions, 'cert' | 'key'> {
+  get fallbackOptions(): Pick<SecureContextOptions, 'cert' | 'key' | 'ca' | 'crl'> {
     return this.#fallbackOptions
   }
 
@@ -43,7 +48,7 @@ export class CertStore {
     const contextOf = (credential: Credential | undefined): SecureContext | undefined => {
       if (credential === undefined) return undefined
       let context = contexts.get(credential)
-      if (context === undefined) contexts.set(credential, (context = createSecureContext({ ...serverOptions(this.#profile), ...material({ [credential.keyKind]: credential }) })))
+      if (context === undefined) contexts.set(credential, (context = createSecureContext({ ...serverOptions(this.#profile), ...this.#clients, ...material({ [credential.keyKind]: credential }) })))
       return context
     }
     const fallback = pairFor(credentials.filter((c) => c === first || c.names.some((name) => first.names.includes(name))))
@@ -54,7 +59,7 @@ export class CertStore {
       if (ec === fallback.ec && rsa === fallback.rsa) return [name, 'default']
       return [name, { ec: contextOf(ec), rsa: contextOf(rsa), curve: ec?.key.asymmetricKeyDetails?.namedCurve ?? '' }]
     }))
-    this.#fallbackOptions = material(fallback)
+    this.#fallbackOptions = { ...this.#clients, ...material(fallback) }
   }
 
   /**

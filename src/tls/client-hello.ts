@@ -19,6 +19,8 @@ export type HelloState = ClientHello | 'more' | 'malformed'
 
 const RECORD_HEADER = 5
 const HANDSHAKE = 22
+/** Type and length in front of a handshake message. */
+const MESSAGE_HEADER = 4
 const CLIENT_HELLO = 1
 /** A record's payload at most (RFC 8446 section 5.1), with the allowance of older versions. */
 const RECORD_LIMIT = 16384 + 2048
@@ -41,27 +43,41 @@ export function readClientHello(bytes: Buffer): HelloState {
   }
 }
 
-/** The body of the first handshake message, put together from its records; joined twice at most, however many they are. */
+/** The body of the first handshake message, put together from its records. */
 function handshakeMessage(bytes: Buffer): Buffer | 'more' | 'malformed' {
+  const length = messageLength(bytes)
+  if (typeof length === 'string') return length
   const pieces: Buffer[] = []
-  let have = 0
-  let need: number | undefined
-  for (let at = 0; pieces.length < RECORDS_LIMIT; ) {
-    if (bytes.length - at < RECORD_HEADER) return 'more'
-    const length = bytes.readUInt16BE(at + 3)
-    if (bytes[at] !== HANDSHAKE || bytes[at + 1] !== 3 || length === 0 || length > RECORD_LIMIT) return 'malformed'
-    const piece = bytes.subarray(at + RECORD_HEADER, at + RECORD_HEADER + length)
+  for (let at = 0, have = 0; have < length; ) {
+    const piece = bytes.subarray(at + RECORD_HEADER, at + RECORD_HEADER + bytes.readUInt16BE(at + 3))
     pieces.push(piece)
     have += piece.length
-    if (need === undefined && have >= 4) {
-      const start = joined(pieces)
-      if (start[0] !== CLIENT_HELLO) return 'malformed'
-      need = start.readUIntBE(1, 3) + 4
-      if (need > HELLO_LIMIT) return 'malformed'
+    at += RECORD_HEADER + piece.length
+  }
+  return joined(pieces).subarray(MESSAGE_HEADER, length)
+}
+
+/**
+ * How long the first handshake message is with its header, once it is there. Asked with every packet, which may hold one
+ * byte, and there may be thousands of records: nothing is copied before the message is whole.
+ */
+function messageLength(bytes: Buffer): number | 'more' | 'malformed' {
+  let [have, header, length] = [0, 0, Number.POSITIVE_INFINITY]
+  for (let at = 0, records = 0; records < RECORDS_LIMIT; records++) {
+    const from = at + RECORD_HEADER
+    if (bytes.length < from) return 'more'
+    const size = ((bytes[at + 3] ?? 0) << 8) | (bytes[at + 4] ?? 0)
+    if (bytes[at] !== HANDSHAKE || bytes[at + 1] !== 3 || size === 0 || size > RECORD_LIMIT) return 'malformed'
+    const end = Math.min(from + size, bytes.length)
+    for (let i = from; i < end && have + i - from < MESSAGE_HEADER; i++) header = (header << 8) | (bytes[i] ?? 0)
+    have += end - from
+    if (length === Number.POSITIVE_INFINITY && have >= MESSAGE_HEADER) {
+      length = (header & 0xffffff) + MESSAGE_HEADER
+      if (header >>> 24 !== CLIENT_HELLO || length > HELLO_LIMIT) return 'malformed'
     }
-    if (need !== undefined && have >= need) return joined(pieces).subarray(4, need)
-    if (piece.length < length) return 'more'
-    at += RECORD_HEADER + length
+    if (have >= length) return length
+    if (end < from + size) return 'more'
+    at = end
   }
   return 'malformed'
 }

@@ -2,6 +2,7 @@
 import type { ServiceName } from '../azure/services.ts'
 import type { RouteNumbers } from '../observe/recorder.ts'
 import { refuse } from '../refusal.ts'
+import type { PeerRules } from '../tls/peer.ts'
 import type { SasPolicy } from '../sas/admission.ts'
 import type { UserDelegationKey } from '../sas/signing-keys.ts'
 import type { UpstreamPool } from './pool.ts'
@@ -34,6 +35,8 @@ export interface ApiRoute {
   readonly name: string
   /** Without a trailing slash; empty for the whole host. */
   readonly prefix: string
+  /** Who may pass on this name; undefined where the rules for all names hold. */
+  readonly clients: PeerRules | undefined
   readonly origin: Origin
   readonly numbers: RouteNumbers
 }

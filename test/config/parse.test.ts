@@ -230,11 +230,9 @@ await test('the environment', async (t) => {
 })
 
 const NOT_YET: Record<string, unknown[]> = {
-  'tls.clients.verify': ['optional', 'required'],
   'storage.accounts[].cse': [{ kek: 'x' }, null],
   'smb': [{ guards: [] }],
   'offices': [[]],
-  'apis[].clients': [{ verify: 'required', allow: ['DNS:payroll-office.example'] }],
   'apis[].websocket': [true],
 }
 

@@ -16,7 +16,7 @@ const blob = { kind: 'storage', account: 'tideoffice', service: 'blob', sas: pol
 const emulated = { ...blob, service: 'table', origin: { ...blob.origin, pathPrefix: '/tideoffice' } } as StorageRoute
 const apis = [{ kind: 'api', name: 'payroll', prefix: '/v1', origin: { pathPrefix: '/base' } } as ApiRoute]
 const sites = new Map<string, Site>([[HOST, blob], ['tideoffice.table.tide.example', emulated], [API, apis]])
-const snapshot: Snapshot = { generation: 1, sites, kept: createKeptResults(10), via: 'tidegate-0123456789ab', headerFields: 20, sourceHosts: new Map(), anyHttpsSource: false }
+const snapshot: Snapshot = { generation: 1, sites, kept: createKeptResults(10), via: 'tidegate-0123456789ab', headerFields: 20, sourceHosts: new Map(), anyHttpsSource: false, clients: { verify: 'none', allow: undefined } }
 
 interface Ask {
   readonly target?: string
@@ -28,7 +28,7 @@ interface Ask {
 
 function factsOf({ target = PATH, host = HOST, headers = [], method = 'GET', serverName }: Ask): RequestFacts {
   const raw = [...(host === '' ? [] : ['Host', host]), ...headers]
-  return { method, target, raw, fields: readRequestFields(raw, true), serverName, address: '203.0.113.65', header: (name) => fieldValue(raw, name), now: NOW }
+  return { method, target, raw, fields: readRequestFields(raw, true), serverName, peer: undefined, address: '203.0.113.65', header: (name) => fieldValue(raw, name), now: NOW }
 }
 
 function judge(ask: Ask = {}): Permit {

@@ -1,0 +1,47 @@
+// What a client certificate says of who shows it, after its verification, and who may pass by it. Identity comes from the
+// subject alternative name alone, whole and exact; never from the common name (security.md M3).
+import type { X509Certificate } from 'node:crypto'
+import { refuse } from '../refusal.ts'
+
+/** A verified client certificate. */
+export interface PeerIdentity {
+  /** `URI:...` and `DNS:...`, as they stand in the certificate. */
+  readonly names: readonly string[]
+  /** Of the leaf, base64, as RFC 9440 section 2.1 carries it. */
+  readonly der: string
+}
+
+/** Who may pass on a name. */
+export interface PeerRules {
+  readonly verify: 'none' | 'optional' | 'required'
+  /** Only these names; undefined admits any certificate that verified. */
+  readonly allow: readonly string[] | undefined
+}
+
+// A value with odd characters stands in quotes, escaped as JSON.
+const ALTERNATIVE_NAME = /([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,]*)(?:, |$)/g
+
+/** Reads the identity of a certificate. */
+export function peerIdentity(certificate: X509Certificate): PeerIdentity {
+  const names: string[] = []
+  for (const [, kind, value = ''] of (certificate.subjectAltName ?? '').matchAll(ALTERNATIVE_NAME)) {
+    if (kind === 'URI' || kind === 'DNS') names.push(`${kind}:${value.startsWith('"') ? unquoted(value) : value}`)
+  }
+  return Object.freeze({ names: Object.freeze(names), der: certificate.raw.toString('base64') })
+}
+
+/** A name that cannot be read is nobody's. */
+function unquoted(value: string): string {
+  try {
+    return String(JSON.parse(value))
+  } catch {
+    return ''
+  }
+}
+
+/** Refuses with `client-not-allowed` whoever the rules do not name; a list admits only what it names. */
+export function authorizePeer({ verify, allow }: PeerRules, peer: PeerIdentity | undefined): void {
+  if (verify === 'none') return
+  if (peer === undefined && (verify === 'required' || allow !== undefined)) refuse('client-not-allowed', { why: 'no certificate' })
+  if (peer !== undefined && allow !== undefined && !peer.names.some((name) => allow.includes(name))) refuse('client-not-allowed', { why: 'not on the list', names: peer.names.slice(0, 4) })
+}
