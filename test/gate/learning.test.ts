@@ -3,7 +3,7 @@ import t from 'tap'
 import { parseTarget } from '../../src/azure/target.ts'
 import type { StoragePermit } from '../../src/gate/admit.ts'
 import { KeyListener, asksForKey } from '../../src/gate/learning.ts'
-import { DelegationKeys } from '../../src/sas/signing-keys.ts'
+import { DelegationKeys, type UserDelegationKey } from '../../src/sas/signing-keys.ts'
 import type { StorageRoute } from '../../src/upstream/routes.ts'
 import { NOW, policyOf } from '../sas/ground.ts'
 
@@ -66,6 +66,8 @@ void t.test('with each key the expired ones go', async (test) => {
 
 void t.test('there is room for a thousand', async (test) => {
   const keys = new DelegationKeys()
+  told.length = 0
   for (let i = 0; i < 1001; i += 1) learned({ pieces: [xml({ SignedOid: `user-${i}` })] }, keys)
   test.equal(keys.size, 1000)
+  test.strictSame([told.length, told[0], told.at(-1)], [1000, 'user-0', 'user-999'], 'and each that is taken is told of, for other workers')
 })
