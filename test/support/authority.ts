@@ -6,7 +6,7 @@ import { KeyObject, randomBytes, type webcrypto } from 'node:crypto'
 import { isIP } from 'node:net'
 import {
   AuthorityKeyIdentifierExtension, BasicConstraintsExtension, ExtendedKeyUsage, ExtendedKeyUsageExtension, KeyUsageFlags,
-  KeyUsagesExtension, SubjectAlternativeNameExtension, SubjectKeyIdentifierExtension, X509CertificateGenerator, type Extension, type JsonGeneralName, type X509Certificate,
+  KeyUsagesExtension, SubjectAlternativeNameExtension, SubjectKeyIdentifierExtension, X509Certificate, X509CertificateGenerator, X509CrlGenerator, type Extension, type JsonGeneralName,
 } from '@peculiar/x509'
 
 const DAY = 86_400_000
@@ -54,6 +54,8 @@ export interface Authority {
   /** PEM, PKCS#8, of its own private key. */
   readonly key: string
   issue(wish: Wish): Promise<Issued>
+  /** A revocation list in PEM that names these certificates (PEM, leaf first); good for a week, or until `nextUpdate`. */
+  revoke(certificates: readonly string[], nextUpdate?: Date): Promise<string>
   /** An authority under this one, with a key of the same kind and the same end; what it issues carries its certificate. */
   intermediate(name: string): Promise<Authority>
 }
@@ -83,8 +85,23 @@ function authority(signer: Signer): Authority {
     pem: pem(signer.certificate),
     key: keyPem(signer.keys),
     issue: (wish) => issue(wish, signer),
+    revoke: (certificates, nextUpdate) => revoke(certificates, nextUpdate ?? new Date(Date.now() + 7 * DAY), signer),
     intermediate: (name) => intermediate(name, signer),
   }
+}
+
+async function revoke(certificates: readonly string[], nextUpdate: Date, { certificate, keys }: Signer): Promise<string> {
+  const list = await X509CrlGenerator.create({
+    issuer: certificate.subject,
+    thisUpdate: new Date(Math.min(Date.now(), nextUpdate.getTime()) - SKEW),
+    nextUpdate,
+    entries: certificates.map((text) => ({ serialNumber: new X509Certificate(text).serialNumber, revocationDate: new Date(Date.now() - SKEW) })),
+    signingAlgorithm: SIGNING,
+    signingKey: keys.privateKey,
+    extensions: [await AuthorityKeyIdentifierExtension.create(certificate.publicKey)],
+  })
+  // The library writes a label that OpenSSL does not know.
+  return `${list.toString('pem').replaceAll(/(BEGIN|END) CRL/g, '$1 X509 CRL')}\n`
 }
 
 async function issue(wish: Wish, signer: Signer): Promise<Issued> {
