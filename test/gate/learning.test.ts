@@ -7,7 +7,8 @@ import { DelegationKeys, type UserDelegationKey } from '../../src/sas/signing-ke
 import type { StorageRoute } from '../../src/upstream/routes.ts'
 import { NOW, policyOf } from '../sas/ground.ts'
 
-const keysOf = (delegation: DelegationKeys): StorageRoute => ({ learned: () => undefined, sas: policyOf({ keys: { account: [], delegation } }) }) as never
+const told: string[] = []
+const keysOf = (delegation: DelegationKeys): StorageRoute => ({ learned: (key: UserDelegationKey) => void told.push(key.signedObjectId), sas: policyOf({ keys: { account: [], delegation } }) }) as never
 const asks = (target: string, method = 'POST', learns = true): boolean => asksForKey(method, { route: { learned: learns ? () => undefined : undefined }, target: parseTarget(target, '') } as unknown as StoragePermit)
 
 function xml(change: Readonly<Record<string, string | null>> = {}): string {
