@@ -6,6 +6,7 @@ import { Roll } from '../roll.ts'
 import { Refusal, type Detail, type Reason } from '../refusal.ts'
 import type { Recorder } from '../observe/recorder.ts'
 import { amendArrival, recordArrival, type Arrival, type Offer } from './arrival.ts'
+import type { Census } from './census.ts'
 import { classify, type FirstBytes } from './first-bytes.ts'
 import { parseProxyHeader } from './proxy-header.ts'
 import { plainHead, readPlainHead, refusePlaintext, type PlaintextOptions } from './plaintext.ts'
@@ -13,8 +14,7 @@ import { plainHead, readPlainHead, refusePlaintext, type PlaintextOptions } from
 export interface DoorOptions {
   /** From accept to a finished handshake, in milliseconds. */
   readonly handshakeTimeout: number
-  readonly limits: DoorLimits
-  /** What is open through all doors of the process. */
+  /** What is open through all doors of the process, and its limits. */
   readonly census: Census
   readonly plaintext: PlaintextOptions
   /** A PROXY header is required from these addresses and refused from all others; undefined where none is expected. */
@@ -27,20 +27,6 @@ export interface DoorOptions {
   readonly monotonic: () => number
   /** What a client offered, for the log. */
   readonly describeOffer: (offer: Offer | undefined) => Detail
-}
-
-export interface DoorLimits {
-  readonly connections: number
-  /** 0 is no limit. */
-  readonly connectionsPerAddress: number
-  /** From a whole hello to a finished handshake. */
-  readonly handshakes: number
-}
-
-export interface Census {
-  open: number
-  handshaking: number
-  readonly byAddress: Map<string, number>
 }
 
 export interface FrontDoor {
@@ -87,20 +73,19 @@ class Door implements FrontDoor {
   }
 
   enter(socket: Socket): void {
-    const { census, limits } = this.#options
     const arrival = recordArrival(socket, this.#listener, this.#options.monotonic())
     this.#recorder.connectionOpened(this.#listener)
-    census.open++
+    const tooMany = this.#options.census.enter()
     socket.on('error', ignore)
     socket.once('close', () => this.#left(socket, arrival))
-    if (census.open > limits.connections || this.#crowded(arrival)) return this.#refuse(socket, arrival, new Refusal('too-many-connections'))
+    if (tooMany || this.#crowded(arrival)) return this.#refuse(socket, arrival, new Refusal('too-many-connections'))
     this.#pending.enter(arrival)
     this.#listen(socket, arrival)
   }
 
   settled(arrival: Arrival | undefined): void {
     if (arrival === undefined) return
-    this.#endHandshake(arrival)
+    this.#options.census.endHandshake(arrival)
     this.#pending.leave(arrival)
   }
 
@@ -147,7 +132,7 @@ class Door implements FrontDoor {
       this.#refuse(socket, arrival, new Refusal(header === 'absent' ? 'proxy-header-missing' : 'proxy-header-invalid'))
       return undefined
     }
-    this.#leaveAddress(arrival)
+    this.#options.census.leaveAddress(arrival)
     amendArrival(arrival, header.client)
     if (this.#crowded(arrival)) {
       this.#refuse(socket, arrival, new Refusal('too-many-connections'))
@@ -178,13 +163,10 @@ class Door implements FrontDoor {
     if (offer === 'more') return false
     arrival.offer = offer === 'malformed' ? undefined : offer
     this.#recorder.helloRead(this.#options.offeredVersion(arrival.offer))
-    const { census, limits } = this.#options
-    if (census.handshaking >= limits.handshakes) {
+    if (!this.#options.census.beginHandshake(arrival)) {
       this.#refuse(socket, arrival, new Refusal('too-many-handshakes'))
       return true
     }
-    arrival.handshaking = true
-    census.handshaking++
     socket.removeListener('end', destroy)
     socket.unshift(bytes)
     this.#toTls?.(socket)
@@ -217,38 +199,17 @@ class Door implements FrontDoor {
   }
 
   #left(socket: Socket, arrival: Arrival): void {
-    this.#options.census.open--
     // Half a hello, and gone: a client that came only to look says nothing at all.
     if (this.#partial.get(socket)?.[0] === 0x16) this.#note(arrival, new Refusal('tls-aborted'), { offered: 'none' })
-    this.#endHandshake(arrival)
-    this.#leaveAddress(arrival)
+    this.#options.census.leave(arrival)
     this.#pending.leave(arrival)
     this.#partial.delete(socket)
     this.#recorder.connectionClosed(arrival.listener)
   }
 
-  #endHandshake(arrival: Arrival): void {
-    if (arrival.handshaking) this.#options.census.handshaking--
-    arrival.handshaking = false
-  }
-
-  /** Counts a connection for its address; whether that is one too many. Not for balancers that have yet to say who came. */
+  /** Not for balancers that have yet to say who came. */
   #crowded(arrival: Arrival): boolean {
-    const { census: { byAddress }, limits: { connectionsPerAddress } } = this.#options
-    if (connectionsPerAddress === 0 || this.#awaitsProxy(arrival)) return false
-    const count = (byAddress.get(arrival.address) ?? 0) + 1
-    byAddress.set(arrival.address, count)
-    arrival.counted = true
-    return count > connectionsPerAddress
-  }
-
-  #leaveAddress(arrival: Arrival): void {
-    if (!arrival.counted) return
-    arrival.counted = false
-    const { byAddress } = this.#options.census
-    const count = (byAddress.get(arrival.address) ?? 1) - 1
-    if (count > 0) byAddress.set(arrival.address, count)
-    else byAddress.delete(arrival.address)
+    return !this.#awaitsProxy(arrival) && this.#options.census.enterAddress(arrival)
   }
 
   #sweep(): void {
@@ -266,7 +227,6 @@ class Door implements FrontDoor {
     else this.#refuse(socket, arrival, new Refusal('hello-timeout'), { bytes: bytes.length })
   }
 }
-
 
 function ignore(): void {
   // The peer's resets are told by 'close'; an 'error' without a listener would end the process.

@@ -5,6 +5,7 @@ import type { SecureContext, TLSSocket } from 'node:tls'
 import { arrivalOf, type Arrival } from '../door/arrival.ts'
 import { requestIds } from '../azure/request-id.ts'
 import { asksForCertificates, type Loaded } from '../config/load.ts'
+import { Census, type DoorLimits } from '../door/census.ts'
 import { openFrontDoor, openPlainDoor, type DoorOptions, type FrontDoor } from '../door/front-door.ts'
 import { buildGate, type GateOptions } from '../gate/app.ts'
 import { serviceOf, type Snapshot } from '../gate/admit.ts'
@@ -202,8 +203,7 @@ function gateOptions(loaded: Loaded, { context, inForce, drain, wallClock, ticke
 function doorOptions({ config }: Loaded, inForce: InForce, by: { requestId: () => string; wallClock: () => number; monotonic: () => number; workers: number }): DoorOptions {
   return {
     handshakeTimeout: config.tls.handshakeTimeout,
-    limits: shareOf(config.limits, by.workers),
-    census: { open: 0, handshaking: 0, byAddress: new Map() },
+    census: new Census(shareOf(config.limits, by.workers)),
     balancers: config.listen.proxyProtocol === undefined ? undefined : networks(config.listen.proxyProtocol.from),
     plaintext: {
       storageName: (host) => {
@@ -223,7 +223,7 @@ function doorOptions({ config }: Loaded, inForce: InForce, by: { requestId: () =
 }
 
 /** A worker's part of what all share. One address's connections fall on workers by chance: each lets it have them all. */
-function shareOf({ connections, connectionsPerAddress, handshakes }: Loaded['config']['limits'], workers: number): DoorOptions['limits'] {
+function shareOf({ connections, connectionsPerAddress, handshakes }: Loaded['config']['limits'], workers: number): DoorLimits {
   return { connections: Math.ceil(connections / workers), connectionsPerAddress, handshakes: Math.ceil(handshakes / workers) }
 }
 
