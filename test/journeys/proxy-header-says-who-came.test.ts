@@ -54,7 +54,7 @@ const WISH: GateWish = {
   apis: [{ name: 'payroll', host: API, upstream: far(realm, 'api.upstream.example', upstream.port) }],
 }
 const listed = await startDoor(t, realm, ['127.0.0.0/8', '::1'], WISH)
-const hasty = await startDoor(t, realm, ['127.0.0.1'], { ...WISH, tls: { handshakeTimeout: '300ms' } })
+const hasty = await startDoor(t, realm, ['127.0.0.1'], { ...WISH, tls: { handshakeTimeout: '500ms' } })
 const unlisted = await startDoor(t, realm, ['10.0.0.0/24', '2001:db8::/32'], WISH)
 
 async function raw(test: Test, port: number): Promise<Socket> {
