@@ -1,7 +1,6 @@
 // Batches: several requests in one body. Each part's token is verified and tightened, parts with the gate's name get the
 // service's, an edited body has its own length and, under Shared Key, its own signature; one part that cannot be read or
 // does not hold refuses the whole. Made by the real SDKs wherever they make them.
-import { AzureNamedKeyCredential, AzureSASCredential, generateTableSas, TableClient, type TransactionAction } from '@azure/data-tables'
 import {
   AccountSASPermissions, AnonymousCredential, BlobBatchClient, BlobClient, BlobSASPermissions, BlobServiceClient, ContainerSASPermissions, generateAccountSASQueryParameters, generateBlobSASQueryParameters, StorageSharedKeyCredential,
 } from '@azure/storage-blob'
@@ -19,7 +18,7 @@ import { until } from '../support/until.ts'
 const HOUR = 3_600_000
 const realm = await createRealm(t)
 const upstream = await startUpstream(t, realm)
-const gate = await startGate(t, realm, { storage: { blob: upstream.port, dfs: upstream.port, table: upstream.port } })
+const gate = await startGate(t, realm, { storage: { blob: upstream.port, dfs: upstream.port } })
 const KEY = Buffer.from(realm.key1, 'base64')
 const keyed = new StorageSharedKeyCredential(ACCOUNT, realm.key1)
 const later = (): Date => new Date(Date.now() + HOUR)
@@ -130,7 +129,7 @@ void t.test('one bad part refuses the whole, and nothing goes up', async (test) 
   const good = `DELETE /ccc/b?${TOKEN()} HTTP/1.1`
   for (const [reason, ...lines] of [
     ['sas-signature', `DELETE /ccc/b?${TOKEN().replace(/sig=.{4}/, 'sig=AAAA')} HTTP/1.1`], ['sas-signature', `DELETE /ccc/other?${TOKEN()} HTTP/1.1`], ['sas-duplicate', `DELETE /ccc/b?${TOKEN()}&sp=rwd HTTP/1.1`], ['sas-duplicate', `DELETE /ccc/b?${TOKEN()}&s%70=rwd HTTP/1.1`], ['sas-expired', `DELETE /ccc/b?${TOKEN({ se: '2020-01-01' })} HTTP/1.1`], ['sas-protocol-value', `DELETE /ccc/b?${TOKEN({ spr: 'http' })} HTTP/1.1`], ['sas-source-ip', `DELETE /ccc/b?${TOKEN({ sip: '10.0.0.1' })} HTTP/1.1`],
-    ['batch-malformed', `DELETE http://${storageHost('blob')}/ccc/b?${TOKEN()} HTTP/1.1`], ['batch-malformed', `DELETE https://evil.example/ccc/b?${TOKEN()} HTTP/1.1`], ['batch-malformed', `DELETE https://${storageHost('table')}/ccc/b HTTP/1.1`], ['batch-malformed', 'DELETE /ccc/../d HTTP/1.1'], ['batch-malformed', `DELETE /ccc/b?${TOKEN()} HTTP`], ['batch-malformed', `DELETE /ccc/b?${TOKEN()}`], ['batch-malformed', ''], ['batch-malformed', `${good}\r\nx-ms-copy-source: https://a.example/b?${TOKEN()}`],
+    ['batch-malformed', `DELETE http://${storageHost('blob')}/ccc/b?${TOKEN()} HTTP/1.1`], ['batch-malformed', `DELETE https://evil.example/ccc/b?${TOKEN()} HTTP/1.1`], ['batch-malformed', `DELETE https://${storageHost('dfs')}/ccc/b HTTP/1.1`], ['batch-malformed', 'DELETE /ccc/../d HTTP/1.1'], ['batch-malformed', `DELETE /ccc/b?${TOKEN()} HTTP`], ['batch-malformed', `DELETE /ccc/b?${TOKEN()}`], ['batch-malformed', ''], ['batch-malformed', `${good}\r\nx-ms-copy-source: https://a.example/b?${TOKEN()}`],
   ] as const) {
     for (const body of [bodyOf(good, ...lines), bodyOf(...lines, good)]) {
       const { reply, seen } = await send(test, body)
@@ -213,40 +212,6 @@ void t.test('without the account\'s key a batch by Shared Key that needs an edit
   test.equal(await lost.metric('tidegate_sas_total', { account: ACCOUNT, kind: 'service', outcome: 'passed-unverified' }), 3)
 })
 
-/** A table's word on one part. */
-const partOf = (service: string, row: string): string => `--changesetresponse_1\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\nHTTP/1.1 204 No Content\r\nLocation: ${service}/Ledger(PartitionKey='p',RowKey='${row}')\r\nDataServiceId: ${service}/Ledger(PartitionKey='p',RowKey='${row}')\r\nETag: W/"1"\r\n\r\n\r\n`
-
-/** A transaction with one entity, by hand. */
-const changeset = (line: string): string => `--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n${line}\r\nContent-Type: application/json\r\nAccept: application/json;odata=minimalmetadata\r\nDataServiceVersion: 3.0\r\nPrefer: return-no-content\r\n\r\n{"PartitionKey":"p","RowKey":"raw"}\r\n--c--\r\n--b--\r\n`
-
-void t.test('the SDK\'s transactions: parts name the service, the reply names the gate', async (test) => {
-  const service = `https://${upstreamHost('table')}:${upstream.port}`
-  const own = `https://${storageHost('table')}:${gate.port}`
-  const before = upstream.seen.length
-  upstream.script(async (turn) => {
-    await turn.whole
-    await turn.reply(202, ['Content-Type: multipart/mixed; boundary=batchresponse_1'], `--batchresponse_1\r\nContent-Type: multipart/mixed; boundary=changesetresponse_1\r\n\r\n${partOf(service, 'a')}${partOf(service, '%C3%A9')}--changesetresponse_1--\r\n--batchresponse_1--\r\n`)
-  })
-  const sas = generateAccountSASQueryParameters({ services: 't', resourceTypes: 'sco', permissions: AccountSASPermissions.parse('rwdlau'), expiresOn: later(), version: '2019-02-02' }, keyed).toString()
-  const table = generateTableSas('Ledger', new AzureNamedKeyCredential(ACCOUNT, realm.key1), { permissions: { add: true, update: true, delete: true, query: true }, expiresOn: later() })
-  for (const credential of [new AzureNamedKeyCredential(ACCOUNT, realm.key1), new AzureSASCredential(sas), new AzureSASCredential(table)]) {
-    const client = new TableClient(endpoint(gate, 'table'), 'Ledger', credential as AzureSASCredential, ONCE)
-    const made = await client.submitTransaction(['a', 'é'].map((rowKey): TransactionAction => ['create', { partitionKey: 'p', rowKey, link: `https://x/y?${TOKEN()}` }]))
-    test.strictSame(made.subResponses.map(({ status, rowKey }) => [status, rowKey]), [[204, 'a'], [204, '%C3%A9']])
-    const seen = upstream.seen.at(-1) as Message
-    for (const target of targetsIn(seen)) test.ok(target.startsWith(`${service}/Ledger`), target)
-    test.equal(targetsIn(seen).length, 2)
-    test.equal(seen.header('content-length'), String(seen.length))
-    test.equal(seen.text.split(`https://x/y?${TOKEN().slice(0, 10)}`).length, 3, 'values are the user\'s')
-    if (credential instanceof AzureSASCredential) test.match(seen.target, /^\/\$batch\?.*spr=https/)
-    else test.match(seen.header('authorization'), /^SharedKeyLite /)
-  }
-  const { reply } = await send(test, changeset(`POST ${own}/Ledger HTTP/1.1`), { line: `POST /$batch?${sas}`, host: storageHost('table') })
-  test.strictSame([...reply.text.matchAll(/^(Location|DataServiceId): (.*)\r$/gm)].map(([, , url]) => url), ['a', 'a', '%C3%A9', '%C3%A9'].map((row) => `https://${storageHost('table')}/Ledger(PartitionKey='p',RowKey='${row}')`))
-  test.equal(reply.header('content-length'), String(reply.length))
-  test.equal(upstream.seen.length, before + 4)
-})
-
 void t.test('real batches at Azurite, by key, by SAS, both', { skip }, async (test) => {
   const azurite = await startAzurite(test, realm)
   const real = await startGate(test, realm, { storage: azurite })
@@ -270,45 +235,4 @@ void t.test('real batches at Azurite, by key, by SAS, both', { skip }, async (te
     await test.rejects(batches.deleteBlobs(wrong), { statusCode: 403, code: 'AuthenticationFailed' })
   }
   test.equal(await real.metric('tidegate_refusals_total', { reason: 'unexpected' }), 0)
-})
-
-void t.test('a transaction at Azurite, whose reply names entities in path style: the client sees the gate', { skip }, async (test) => {
-  const azurite = await startAzurite(test, realm)
-  const real = await startGate(test, realm, { storage: { table: { url: `https://127.0.0.1:${azurite.table}/${ACCOUNT}`, ca: realm.caFile } } })
-  const sas = generateAccountSASQueryParameters({ services: 't', resourceTypes: 'sco', permissions: AccountSASPermissions.parse('rwdlau'), expiresOn: later(), version: '2019-02-02' }, keyed).toString()
-  const table = new TableClient(endpoint(real, 'table'), 'Ledger', new AzureSASCredential(sas), ONCE)
-  const said: string[] = []
-  table.pipeline.addPolicy({
-    name: 'listen',
-    sendRequest: async (request, next) => {
-      const reply = await next(request)
-      said.push(reply.bodyAsText ?? '')
-      return reply
-    },
-  })
-  await table.createTable()
-  const made = await table.submitTransaction(['a', 'b c'].map((rowKey): TransactionAction => ['create', { partitionKey: 'p', rowKey }]))
-  test.strictSame(made.subResponses.map(({ status }) => status), [204, 204])
-  test.equal((await table.getEntity('p', 'b c')).rowKey, 'b c')
-
-  const named = [...said.join('').matchAll(/^(?:Location|DataServiceId): (.*)$/gm)].map(([, url = '']) => url.trim())
-  test.ok(named.length >= 2, 'Azurite names the entities')
-  for (const url of named) test.ok(url.startsWith(`https://${storageHost('table')}:${real.port}/Ledger(PartitionKey='p',RowKey='`), url)
-})
-
-void t.test('an inserted entity\'s Location and DataServiceId are on the Host of the request', async (test) => {
-  const own = await startUpstream(test, realm)
-  const tables = await startGate(test, realm, { storage: { table: own.port, blob: own.port } })
-  const service = `${upstreamHost('table')}:${own.port}`
-  own.script((turn) => turn.reply(201, [`Location: https://${service}/Ledger(PartitionKey='p',RowKey='%27x')`, `dataServiceId: http://${service.toUpperCase()}/Ledger`, `Content-Location: https://${service}/x`]))
-  for (const host of [storageHost('table'), `${storageHost('table')}:8443`, storageHost('table').toUpperCase()]) {
-    const client = await dial(test, tables, { servername: storageHost('table') })
-    const reply = await client.ask('POST /Ledger', [`Host: ${host}`, 'Content-Length: 0'])
-    test.match([reply.header('location'), reply.header('dataserviceid'), reply.header('content-location')], [`https://${host}/Ledger(PartitionKey='p',RowKey='%27x')`, `https://${host}/Ledger`, `https://${service}/x`])
-  }
-  own.script((turn) => turn.reply(201, ['Location: https://elsewhere.example/Ledger']))
-  const client = await dial(test, tables, { servername: storageHost('table') })
-  test.equal((await client.ask('POST /Ledger', [`Host: ${storageHost('table')}`])).header('location'), 'https://elsewhere.example/Ledger', 'another\'s name stays')
-  own.script((turn) => turn.reply(201, [`Location: https://${upstreamHost('blob')}:${own.port}/c`]))
-  test.equal((await (await dial(test, tables)).ask('PUT /c')).header('location'), `https://${upstreamHost('blob')}:${own.port}/c`, 'and on other services')
 })

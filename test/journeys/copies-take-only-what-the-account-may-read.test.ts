@@ -2,13 +2,10 @@
 // the gate's names in it become the service's, and what is neither https nor known is refused. An edit under a Shared Key
 // signature is signed anew, which code that shares nothing with the gate's checks here.
 import { createHmac } from 'node:crypto'
-import { BlobSASPermissions, BlobServiceClient, ContainerSASPermissions, generateBlobSASQueryParameters, StorageSharedKeyCredential } from '@azure/storage-blob'
 import t, { type Test } from 'tap'
 import { issue, pairsOf, secondAccepts, type Service } from '../sas/second.ts'
-import { missingAzurite, startAzurite } from '../support/azurite.ts'
 import { far, startGate, type GateHere } from '../support/gate.ts'
 import { ACCOUNT, createRealm, SERVICES, storageHost, upstreamHost } from '../support/realm.ts'
-import { endpoint, ONCE } from '../support/sdk.ts'
 import { dial } from '../support/sockets.ts'
 import { startUpstream, type Message } from '../support/upstream.ts'
 
@@ -288,32 +285,4 @@ void t.test('no line shows a source\'s signature, and each source is counted for
   test.notOk(gate.text.some((line) => /sig=(?!REDACTED)/.test(line)))
   test.ok(await gate.metric('tidegate_sas_total', { account: OTHER, kind: 'service', outcome: 'tightened' }) > 0)
   test.equal(await gate.metric('tidegate_refusals_total', { reason: 'unexpected' }), 0)
-})
-
-void t.test('copies by the SDK, with Azurite', { skip: missingAzurite ?? false }, async (test) => {
-  const azurite = await startAzurite(test, realm)
-  const real = await startGate(test, realm, { storage: azurite })
-  const key = new StorageSharedKeyCredential(ACCOUNT, realm.key1)
-  const url = endpoint(real, 'blob')
-  const container = new BlobServiceClient(url, key, ONCE).getContainerClient('copies')
-  await container.create()
-  const source = container.getBlockBlobClient('from a+b.csv')
-  await source.upload('a;b', 3)
-  const expiresOn = new Date(Date.now() + 3_600_000)
-  const blob = generateBlobSASQueryParameters({ containerName: 'copies', blobName: 'from a+b.csv', permissions: BlobSASPermissions.parse('r'), expiresOn }, key).toString()
-  const whole = generateBlobSASQueryParameters({ containerName: 'copies', permissions: ContainerSASPermissions.parse('racw'), expiresOn }, key).toString()
-  test.notMatch(blob + whole, /spr=/)
-  const bySas = new BlobServiceClient(`${url}?${whole}`, undefined, ONCE).getContainerClient('copies')
-  for (const [name, client] of [['by key', container], ['by SAS', bySas]] as const) {
-    for (const [how, from] of [['bare', source.url], ['with a SAS', `${source.url}?${blob}`]] as const) {
-      const to = client.getBlockBlobClient(`${name} ${how}`)
-      test.equal((await to.syncCopyFromURL(from)).copyStatus, 'success', `${name} ${how}`)
-      test.equal((await to.downloadToBuffer()).toString(), 'a;b')
-      const { copySource } = await container.getBlockBlobClient(`${name} ${how}`).getProperties()
-      test.match(copySource, how === 'bare' ? new RegExp(`^https://${upstreamHost('blob')}`) : /sig=REDACTED$/, 'as the service knows it')
-    }
-    await test.rejects(client.getBlockBlobClient('no').syncCopyFromURL(source.url.replace('https', 'http')), { statusCode: 400, code: 'CannotVerifyCopySource' })
-    await test.rejects(client.getBlockBlobClient('no').syncCopyFromURL(`${source.url}?${blob.replace(/sig=.{6}/, 'sig=AAAAAA')}`), { statusCode: 403, code: 'AuthenticationFailed' })
-    await test.rejects(client.getBlockBlobClient('no').syncCopyFromURL('https://elsewhere.example/a/b'), { statusCode: 400, code: 'CannotVerifyCopySource' })
-  }
 })
