@@ -18,10 +18,8 @@ const PURE: Readonly<Record<string, readonly string[] | 'all'>> = {
 
 /** The holes in the wall: a file, and the outside modules that it may use beyond the pure ones. A new one is a line in a review. */
 const EDGES: Readonly<Record<string, readonly string[]>> = {
-  'cli/check.ts': ['node:util'],
-  'cli/inspect.ts': ['node:util'],
+  'cli/arguments.ts': ['node:util'],
   'cli/main.ts': ['node:module'],
-  'cli/mint.ts': ['node:util'],
   'cli/serve.ts': ['node:util'],
   'config/disk.ts': ['node:fs/promises'],
   'config/load.ts': ['node:path'],
@@ -50,7 +48,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
 /** Clocks, randomness, the environment and timers reach a file without any import. */
 const AMBIENT = /\b(?:Date\.now\(|new Date\(\)|performance\.|Math\.random\(|process\.(?!nextTick)|setTimeout\(|setInterval\(|setImmediate\(|fetch\(|globalThis\b)/
 const AMBIENT_EDGES = new Set([
-  'cli/check.ts', 'cli/inspect.ts', 'cli/main.ts', 'cli/mint.ts', 'cli/serve.ts', 'cli/voice.ts', 'door/front-door.ts', 'door/plaintext.ts', 'gate/api-proxy.ts', 'gate/deliver.ts', 'gate/pace.ts', 'observe/log.ts',
+  'cli/arguments.ts', 'cli/check.ts', 'cli/inspect.ts', 'cli/main.ts', 'cli/mint.ts', 'cli/serve.ts', 'cli/voice.ts', 'door/front-door.ts', 'door/plaintext.ts', 'gate/api-proxy.ts', 'gate/deliver.ts', 'gate/pace.ts', 'observe/log.ts',
   'process/collector.ts', 'process/reload.ts', 'process/serve.ts', 'process/status.ts', 'process/supervisor.ts', 'process/tickets.ts', 'process/traffic.ts', 'process/worker.ts', 'upstream/pool.ts',
 ])
 

@@ -1,7 +1,7 @@
 // tidegate check: everything that serve does with a configuration before it binds a port.
-import { parseArgs } from 'node:util'
 import { ConfigFaults, loadConfig } from '../config/load.ts'
-import { helpHint, jsonFindings, sayError, sayFindings, sayUsage, type Findings } from './voice.ts'
+import { readArguments } from './arguments.ts'
+import { helpHint, jsonFindings, sayError, sayFindings, type Findings } from './voice.ts'
 
 const HELP = `usage: tidegate check --config FILE [--json]
 
@@ -18,7 +18,7 @@ const OPTIONS = { config: { type: 'string' }, json: { type: 'boolean', default: 
 
 /** Takes the arguments after `check`. Gives the exit code: 0, or 2 for faults and for wrong usage. */
 export async function checkCommand(args: string[]): Promise<number> {
-  const options = readOptions(args)
+  const options = readArguments('check', { args, options: OPTIONS })?.values
   if (options === undefined) return 2
   if (options.help) {
     process.stdout.write(HELP)
@@ -32,17 +32,6 @@ export async function checkCommand(args: string[]): Promise<number> {
   if (options.json) process.stdout.write(jsonFindings(findings))
   else process.stderr.write(sayFindings(findings, options.config))
   return findings.faults.length === 0 ? 0 : 2
-}
-
-function readOptions(args: string[]): { config?: string; json: boolean; help: boolean } | undefined {
-  try {
-    return parseArgs({ args, options: OPTIONS, allowPositionals: false }).values
-  } catch (error) {
-    const text = sayUsage(error, 'check')
-    if (text === undefined) throw error
-    process.stderr.write(text)
-    return undefined
-  }
 }
 
 async function findIn(file: string): Promise<Findings> {

@@ -1,5 +1,4 @@
 // tidegate inspect: says what SAS URLs are, and what the gateway would do with them. No signature ever comes out of it.
-import { parseArgs } from 'node:util'
 import { ConfigFaults, type Loaded, loadConfig } from '../config/load.ts'
 import { createTrafficMetrics } from '../observe/metrics.ts'
 import { Recorder } from '../observe/recorder.ts'
@@ -8,7 +7,8 @@ import { type InspectGround, type InspectPlace, inspectUrl } from '../sas/inspec
 import { isRefused, linesFor } from '../sas/inspect-text.ts'
 import { readMoment } from '../sas/mint-terms.ts'
 import { hostName, isApis, type StorageRoute } from '../upstream/routes.ts'
-import { helpHint, jsonFindings, say, sayError, sayFindings, sayUsage } from './voice.ts'
+import { readArguments } from './arguments.ts'
+import { helpHint, jsonFindings, say, sayError, sayFindings } from './voice.ts'
 
 const HELP = `usage: tidegate inspect [--config FILE] [--at TIME] [--json] URL
        tidegate inspect [--config FILE] [--at TIME] [--json] -
@@ -62,15 +62,8 @@ export async function inspectCommand(args: string[]): Promise<number> {
 }
 
 function readOptions(args: string[]): Options | undefined {
-  try {
-    const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true })
-    return { ...values, urls: positionals }
-  } catch (error) {
-    const text = sayUsage(error, 'inspect')
-    if (text === undefined) throw error
-    process.stderr.write(withoutSignatures(text))
-    return undefined
-  }
+  const read = readArguments('inspect', { args, options: OPTIONS, allowPositionals: true }, (text) => void process.stderr.write(withoutSignatures(text)))
+  return read === undefined ? undefined : { ...read.values, urls: read.positionals }
 }
 
 /** Faults repeat words of the arguments, and a URL can stand where an option or a file belongs. */

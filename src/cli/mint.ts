@@ -1,5 +1,4 @@
 // tidegate mint: makes a shared access signature, https only, on the gateway's own name.
-import { parseArgs } from 'node:util'
 import { SERVICE_NAMES, type ServiceName } from '../azure/services.ts'
 import { readBounded } from '../config/disk.ts'
 import { ConfigFaults, type Loaded, loadConfig } from '../config/load.ts'
@@ -7,7 +6,8 @@ import { KEY_FILE_ALLOWED, keyInFile } from '../sas/delegation-key.ts'
 import { type MintGround, type Minted, mintSas } from '../sas/mint.ts'
 import { WISH_FLAGS, WISH_OPTIONS, type Wish, type WishFault, WishFaults, type WishFlag, type WishOption, shown } from '../sas/mint-wish.ts'
 import type { UserDelegationKey } from '../sas/signing-keys.ts'
-import { helpHint, jsonFindings, say, sayFindings, sayUsage } from './voice.ts'
+import { readArguments } from './arguments.ts'
+import { helpHint, jsonFindings, say, sayError, sayFindings } from './voice.ts'
 
 const HELP = `usage: tidegate mint --config FILE --account NAME --service SERVICE [NAMES] --expires WHEN [OPTIONS]
        tidegate mint --config FILE --account NAME --account-sas --services bq --types co --expires WHEN [OPTIONS]
@@ -81,22 +81,16 @@ export async function mintCommand(args: string[]): Promise<number> {
 }
 
 function readOptions(args: string[]): Options | undefined {
-  try {
-    const { values, tokens } = parseArgs({ args, options: OPTIONS, allowPositionals: false, tokens: true })
-    const names = tokens.flatMap((token) => token.kind === 'option' ? [token.name] : [])
-    const twice = names.find((name, index) => names.indexOf(name) < index)
-    if (twice !== undefined) {
-      process.stderr.write(say(`error: --${twice} is given twice`, `hint: ${helpHint('mint')}`))
-      return undefined
-    }
-    const { config, account, 'user-delegation-key': keyFile, 'show-string-to-sign': text, json, help, ...wish } = values
-    return { wish, config, account, keyFile, text: text === true, json: json === true, help: help === true }
-  } catch (error) {
-    const text = sayUsage(error, 'mint')
-    if (text === undefined) throw error
-    process.stderr.write(text)
+  const read = readArguments('mint', { args, options: OPTIONS, tokens: true })
+  if (read === undefined) return undefined
+  const names = read.tokens.flatMap((token) => token.kind === 'option' ? [token.name] : [])
+  const twice = names.find((name, index) => names.indexOf(name) < index)
+  if (twice !== undefined) {
+    process.stderr.write(sayError(`--${twice} is given twice`, helpHint('mint')))
     return undefined
   }
+  const { config, account, 'user-delegation-key': keyFile, 'show-string-to-sign': text, json, help, ...wish } = read.values
+  return { wish, config, account, keyFile, text: text === true, json: json === true, help: help === true }
 }
 
 /** Throws ConfigFaults or WishFaults. `now` is ms since the epoch. */
