@@ -48,7 +48,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
 /** Clocks, randomness, the environment and timers reach a file without any import. */
 const AMBIENT = /\b(?:Date\.now\(|new Date\(\)|performance\.|Math\.random\(|process\.(?!nextTick)|setTimeout\(|setInterval\(|setImmediate\(|fetch\(|globalThis\b)/
 const AMBIENT_EDGES = new Set([
-  'cli/arguments.ts', 'cli/check.ts', 'cli/inspect.ts', 'cli/main.ts', 'cli/mint.ts', 'cli/serve.ts', 'cli/voice.ts', 'door/front-door.ts', 'door/plaintext.ts', 'gate/api-proxy.ts', 'gate/deliver.ts', 'gate/pace.ts', 'observe/log.ts',
+  'cli/arguments.ts', 'cli/check.ts', 'cli/inspect.ts', 'cli/main.ts', 'cli/mint.ts', 'cli/serve.ts', 'cli/voice.ts', 'door/front-door.ts', 'door/plaintext.ts', 'gate/api-proxy.ts', 'gate/deliver.ts', 'gate/pace.ts', 'gate/websocket.ts', 'observe/log.ts',
   'process/collector.ts', 'process/reload.ts', 'process/serve.ts', 'process/status.ts', 'process/supervisor.ts', 'process/tickets.ts', 'process/traffic.ts', 'process/worker.ts', 'upstream/pool.ts',
 ])
 

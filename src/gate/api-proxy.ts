@@ -3,6 +3,7 @@
 import httpProxy from '@fastify/http-proxy'
 import { METHODS, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Arrival } from '../door/arrival.ts'
 import { Refusal } from '../refusal.ts'
 import { UpstreamFailure, upstreamRefusal } from '../upstream/failure.ts'
 import type { ResponseHead } from '../upstream/response-head.ts'
@@ -69,7 +70,7 @@ function send(options: PluginRequest, callback: PluginCallback, context: Forward
   if (body) transaction.askForBody()
   const { origin } = permit.route
   const method = request.method ?? ''
-  const head = upstreamHead(method, permit.upstreamTarget, origin, fields, context.via, forwardedFields(transaction))
+  const head = upstreamHead(method, permit.upstreamTarget, origin, fields, context.via, forwardedFields(transaction.arrival, fields.host))
   transaction.forwardedAt = context.monotonic()
   const stream = new ReplyStream(callback, {
     onHead: (reply) => onHead(reply, transaction, context),
@@ -83,14 +84,13 @@ function send(options: PluginRequest, callback: PluginCallback, context: Forward
   transaction.exchange = stream.exchange = origin.pool.send({ method, head, body: body ? request : undefined, chunked: fields.chunked }, stream)
 }
 
-/** Who asked, in our own words (contract section 4). */
-function forwardedFields(transaction: Transaction): string {
-  const { arrival, fields } = transaction
-  return `X-Forwarded-For: ${arrival?.address ?? 'unknown'}\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: ${fields?.host ?? ''}\r\n${clientCertificate(arrival)}`
+/** Who asked, in our own words (contract section 4): fields for the upstream, each with its CRLF. */
+export function forwardedFields(arrival: Arrival | undefined, host: string | undefined): string {
+  return `X-Forwarded-For: ${arrival?.address ?? 'unknown'}\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: ${host ?? ''}\r\n${clientCertificate(arrival)}`
 }
 
 /** RFC 9440: the verified certificate of the client, for APIs alone. */
-function clientCertificate(arrival: Transaction['arrival']): string {
+function clientCertificate(arrival: Arrival | undefined): string {
   return arrival?.peer === undefined ? '' : `Client-Cert: :${arrival.peer.der}:\r\n`
 }
 

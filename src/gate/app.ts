@@ -4,22 +4,29 @@ import fastify, { type FastifyInstance } from 'fastify'
 import { createServer, type Server, type ServerOptions } from 'node:https'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { arrivalOf } from '../door/arrival.ts'
 import { Refusal } from '../refusal.ts'
+import type { Roll } from '../roll.ts'
 import { admit, findSite, isApiPermit, serviceOf, type ApiPermit, type Snapshot } from './admit.ts'
 import { givePassage, registerApiProxy } from './api-proxy.ts'
 import { deliverRefusal, isEnding } from './deliver.ts'
 import type { ForwardContext } from './forward.ts'
-import { fieldValue, readRequestFields } from './headers.ts'
+import { factsOf } from './facts.ts'
+import { readRequestFields } from './headers.ts'
 import { refuseRaw } from './raw-reply.ts'
 import { carryStorage, type StorageContext } from './storage.ts'
 import { Transaction, type TransactionContext } from './transaction.ts'
+import { currentReply, endTurns, takeTurn } from './turns.ts'
+import { carryUpgrade, wantsTunnel } from './upgrade.ts'
+import type { Tunnel, TunnelContext } from './websocket.ts'
 
 export interface GateOptions {
   readonly server: ServerOptions
-  readonly limits: { readonly requestHeaders: number; readonly headersTimeout: number; readonly idleTimeout: number }
+  readonly limits: { readonly requestHeaders: number; readonly headersTimeout: number; readonly idleTimeout: number; readonly upstreamTimeout: number }
   readonly context: TransactionContext
+  readonly tunnels: Roll<Tunnel>
   readonly draining: () => boolean
   /** The snapshot in force; each request takes it once. */
   readonly snapshot: () => Snapshot
@@ -33,7 +40,8 @@ export interface Gate {
 }
 
 const TRANSACTION = Symbol('transaction')
-interface Carrying extends IncomingMessage { [TRANSACTION]?: Transaction }
+const UPGRADE = Symbol('upgrade')
+interface Carrying extends IncomingMessage { [TRANSACTION]?: Transaction; [UPGRADE]?: true }
 
 /** Builds the gate; binds nothing. */
 export async function buildGate(options: GateOptions): Promise<Gate> {
@@ -48,7 +56,7 @@ export async function buildGate(options: GateOptions): Promise<Gate> {
     rewriteUrl: () => '/',
     frameworkErrors: (error, request) => handlers.broken(request.raw, error),
     clientErrorHandler: (error, socket) => handlers.unparsable(error as NodeJS.ErrnoException, socket as TLSSocket),
-    serverFactory: (handler) => (server = handlers.listenOn(createServer(serverOptions(options)), handler)),
+    serverFactory: (handler) => (server = handlers.listenOn(createServer(serverOptions(options, handlers)), handler)),
   })
   app.addHook('onRequest', (request, reply, done) => {
     if (handlers.admit(request.raw)) void reply.hijack()
@@ -68,7 +76,7 @@ export async function buildGate(options: GateOptions): Promise<Gate> {
   return { app, server }
 }
 
-function serverOptions({ server, limits }: GateOptions): ServerOptions {
+function serverOptions({ server, limits }: GateOptions, handlers: Handlers): ServerOptions {
   return {
     ...server,
     maxHeaderSize: limits.requestHeaders,
@@ -82,12 +90,18 @@ function serverOptions({ server, limits }: GateOptions): ServerOptions {
     optimizeEmptyRequests: true,
     insecureHTTPParser: false,
     noDelay: true,
+    // Elsewhere Upgrade is dropped like any field of one hop, and the request is served as it is.
+    shouldUpgradeCallback: (request: Carrying) => {
+      request[UPGRADE] = true
+      return handlers.wantsTunnel(request)
+    },
   }
 }
 
 class Handlers {
   readonly #options: GateOptions
   readonly #storage: StorageContext
+  readonly #tunneling: TunnelContext
   readonly forwarding: ForwardContext
 
   constructor(options: GateOptions) {
@@ -106,6 +120,14 @@ class Handlers {
       wallClock: options.wallClock,
       broken: (transaction, error) => this.broken(transaction.request, error),
     }
+    this.#tunneling = {
+      via: () => this.forwarding.via,
+      recorder: options.context.recorder,
+      tunnels: options.tunnels,
+      upstreamTimeout: options.limits.upstreamTimeout,
+      monotonic: options.context.monotonic,
+      refuse: (socket, refusal) => this.#refuseSocket(socket, refusal, 'GET'),
+    }
   }
 
   /** Takes every event of the server that would otherwise be answered for us. */
@@ -114,16 +136,19 @@ class Handlers {
     server.maxHeadersCount = 0
     const take = (awaitsContinue: boolean) => (request: IncomingMessage, reply: ServerResponse) => {
       // The parser goes on with what follows a refusal that closes; where that begins is not ours to guess (security.md 3.11).
-      if (isEnding(request.socket)) {
-        request.resume()
-        return
-      }
+      if (isEnding(request.socket)) request.resume()
+      else if (!takeTurn(reply, () => begin(request, reply, awaitsContinue))) this.#overwhelmed(request.socket)
+    }
+    const begin = (request: IncomingMessage, reply: ServerResponse, awaitsContinue: boolean): void => {
+      // Node leaves out what came with a request that asks for another protocol: the end tells the client that it did.
+      if ((request as Carrying)[UPGRADE] === true) reply.shouldKeepAlive = false
       ;(request as Carrying)[TRANSACTION] = new Transaction(request, reply, awaitsContinue, this.#options.context)
       handler(request, reply)
     }
     server.on('request', take(false))
     server.on('checkContinue', take(true))
     server.on('checkExpectation', take(false))
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, early: Buffer) => carryUpgrade(request, socket as TLSSocket, early, this.#options, this.#tunneling))
     server.on('connect', (request: IncomingMessage, socket: Duplex) => this.#refuseMethod(request, socket as TLSSocket))
     return server
   }
@@ -143,21 +168,10 @@ class Handlers {
   #judge(transaction: Transaction, request: Carrying): boolean {
     const options = this.#options
     const snapshot = options.snapshot()
-    const { rawHeaders } = request
-    const fields = (transaction.fields = readRequestFields(rawHeaders, request.httpVersionMinor === 1))
+    if (request.httpVersionMajor !== 1) throw new Refusal('http-malformed', { why: 'version' })
+    const fields = (transaction.fields = readRequestFields(request.rawHeaders, request.httpVersionMinor === 1))
     if (options.draining()) throw new Refusal('draining')
-    const serverName = transaction.arrival?.offer?.serverName
-    const facts = {
-      method: request.method ?? '',
-      target: transaction.target,
-      fields,
-      raw: rawHeaders,
-      serverName,
-      address: transaction.arrival?.address ?? '',
-      peer: transaction.arrival?.peer,
-      header: (name: string) => fieldValue(rawHeaders, name),
-      now: options.wallClock(),
-    }
+    const facts = factsOf(request, transaction.target, fields, transaction.arrival, options.wallClock())
     const { host, site } = findSite(facts, snapshot)
     if ('kind' in site) transaction.routed(site.numbers)
     const permit = admit(facts, host, site, snapshot)
@@ -195,26 +209,46 @@ class Handlers {
     deliverRefusal(transaction, refusal, service, this.#options.wallClock())
   }
 
+  /** Whether a request goes on as a WebSocket; not behind others that are still to be answered. */
+  wantsTunnel(request: IncomingMessage): boolean {
+    return wantsTunnel(request, this.#options.snapshot()) && currentReply(request.socket) === undefined
+  }
+
   #refuseMethod(request: IncomingMessage, socket: TLSSocket): void {
     this.#refuseSocket(socket, new Refusal('method-refused'), request.method ?? '')
   }
 
-  /** What Node's parser could not read, or did not get in time. */
+  /** What Node's parser could not read, or did not get in time; told again for all that still comes on the connection. */
   unparsable(error: NodeJS.ErrnoException, socket: TLSSocket): void {
-    const arrival = arrivalOf(socket)
-    if (socket.destroyed || error.code === 'ECONNRESET' || arrival?.tlsVersion === '') {
+    if (socket.destroyed || error.code === 'ECONNRESET' || arrivalOf(socket)?.tlsVersion === '') {
       socket.destroy()
       return
     }
+    // What follows a request that was to be the last is nobody's.
+    if (error.code === 'HPE_CLOSED_CONNECTION') return
     const refusal = new Refusal(UNPARSABLE.get(error.code ?? '') ?? 'http-malformed', { code: error.code ?? null })
-    const underWay = this.#options.context.live.all().find((transaction) => transaction.request.socket === socket)
-    if (underWay === undefined) return this.#refuseSocket(socket, refusal, '')
+    const reply = currentReply(socket)
+    if (reply === undefined) this.#refuseSocket(socket, refusal, '')
+    else if (reply.req.complete) endTurns(socket, () => this.#refuseSocket(socket, refusal, ''))
     // The body broke off into something that is not HTTP while the request was being carried.
-    underWay.exchange?.abort()
-    this.#deliver(underWay, refusal)
+    else this.#breakOff(reply, refusal)
+  }
+
+  /** More requests behind one another than can be answered: the one that is carried pays for it. */
+  #overwhelmed(socket: Socket): void {
+    const reply = currentReply(socket)
+    if (reply !== undefined) this.#breakOff(reply, new Refusal('overloaded', { why: 'pipelined' }))
+  }
+
+  #breakOff(reply: ServerResponse, refusal: Refusal): void {
+    const transaction = (reply.req as Carrying)[TRANSACTION]
+    if (transaction === undefined) return
+    transaction.exchange?.abort()
+    this.#deliver(transaction, refusal)
   }
 
   #refuseSocket(socket: TLSSocket, refusal: Refusal, method: string): void {
+    if (isEnding(socket)) return
     const { context, snapshot, wallClock } = this.#options
     const arrival = arrivalOf(socket)
     const service = serviceOf(undefined, arrival?.offer?.serverName, snapshot().sites)

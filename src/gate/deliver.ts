@@ -95,7 +95,8 @@ export function isEnding(socket: Socket): boolean {
 }
 
 function lingering(this: Socket): void {
-  if (this.destroyed) return
+  // Asked for more than once: by whoever refuses, and by Node behind the last reply.
+  if (this.destroyed || this.writableEnded) return
   this.end()
   setTimeout(() => this.destroy(), LINGER_MS).unref()
   this.once('end', () => this.destroy())

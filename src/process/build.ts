@@ -12,6 +12,7 @@ import { serviceOf, type Snapshot } from '../gate/admit.ts'
 import { describeOffer, watchHandshakes } from '../gate/handshakes.ts'
 import { keepPace } from '../gate/pace.ts'
 import type { Transaction, TransactionContext } from '../gate/transaction.ts'
+import type { Tunnel } from '../gate/websocket.ts'
 import { createTrafficMetrics, type TrafficMetrics } from '../observe/metrics.ts'
 import { Roll } from '../roll.ts'
 import { Recorder, type Log } from '../observe/recorder.ts'
@@ -52,6 +53,8 @@ export interface Parts {
   readonly metrics: TrafficMetrics
   readonly recorder: Recorder
   readonly live: Roll<Transaction>
+  /** Open WebSockets. */
+  readonly tunnels: Roll<Tunnel>
   /** Turning it on is one-way: new requests are refused with `draining`. */
   readonly drain: { on: boolean }
   readonly stopPace: () => void
@@ -81,9 +84,10 @@ export async function buildParts(loaded: Loaded, surroundings: Surroundings): Pr
   const inForce = build(loaded, recorder, surroundings, 1)
   const requestId = requestIds(surroundings.seed)
   const live = new Roll<Transaction>()
+  const tunnels = new Roll<Tunnel>()
   const drain = { on: false }
   const context: TransactionContext = { recorder, unrouted: recorder.routeNumbers('unknown', 'unknown'), live, monotonic, requestId }
-  const { app, server } = await buildGate(gateOptions(loaded, { context, inForce, drain, wallClock, ticketKeys: surroundings.ticketKeys }))
+  const { app, server } = await buildGate(gateOptions(loaded, { context, tunnels, inForce, drain, wallClock, ticketKeys: surroundings.ticketKeys }))
   const door = doorOptions(loaded, inForce, { requestId, wallClock, monotonic, workers: surroundings.workers ?? 1 })
   const front = openFrontDoor(server, door, recorder)
   const identified = new Roll<Arrival>()
@@ -108,6 +112,7 @@ export async function buildParts(loaded: Loaded, surroundings: Surroundings): Pr
     metrics,
     recorder,
     live,
+    tunnels,
     drain,
     stopPace,
     app,
@@ -163,6 +168,7 @@ function snapshotOf(loaded: Loaded, { sites, sourceHosts }: Routing, generation:
 
 interface GateParts {
   readonly context: TransactionContext
+  readonly tunnels: Roll<Tunnel>
   readonly inForce: InForce
   readonly drain: { readonly on: boolean }
   readonly wallClock: () => number
@@ -176,7 +182,7 @@ function trustOptions({ clientTrust }: Loaded): ClientTrustOptions {
   return { ca: bundle.pem, ...(lists.length === 0 ? {} : { crl: lists.map(({ pem }) => pem) }) }
 }
 
-function gateOptions(loaded: Loaded, { context, inForce, drain, wallClock, ticketKeys }: GateParts): GateOptions {
+function gateOptions(loaded: Loaded, { context, tunnels, inForce, drain, wallClock, ticketKeys }: GateParts): GateOptions {
   const { config } = loaded
   return {
     server: {
@@ -194,6 +200,7 @@ function gateOptions(loaded: Loaded, { context, inForce, drain, wallClock, ticke
     },
     limits: config.limits,
     context,
+    tunnels,
     draining: () => drain.on,
     snapshot: () => inForce.snapshot,
     wallClock,

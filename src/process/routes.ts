@@ -115,7 +115,7 @@ class Builder implements Routing {
     const prefix = api.prefix.replace(/\/$/, '')
     const client = this.#loaded.clientCredentials.get(api.name)
     const clients = api.clients === undefined ? undefined : { verify: api.clients.verify, allow: api.clients.allow }
-    return Object.freeze({ kind: 'api', name: api.name, prefix, clients, numbers, origin: this.#origin(api.name, api.upstream, api.upstream.url, client) })
+    return Object.freeze({ kind: 'api', name: api.name, prefix, websocket: api.websocket, clients, numbers, origin: this.#origin(api.name, api.upstream, api.upstream.url, client) })
   }
 
   #origin(name: string, upstream: Upstream, url: Upstream['url'], client: Credential | undefined): Origin {

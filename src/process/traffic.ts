@@ -45,7 +45,7 @@ export async function drain(parts: Parts, deadline: number, monotonic: () => num
   parts.server.close()
   parts.plain?.close()
   parts.server.closeIdleConnections()
-  while (parts.live.size > 0 && monotonic() < until) {
+  while (parts.live.size + parts.tunnels.size > 0 && monotonic() < until) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
     parts.server.closeIdleConnections()
   }
@@ -57,6 +57,7 @@ export async function drain(parts: Parts, deadline: number, monotonic: () => num
 export function stop(parts: Parts): void {
   parts.stopPace()
   for (const door of parts.doors) door.close()
+  for (const tunnel of parts.tunnels.all()) tunnel.end()
   parts.server.closeAllConnections()
   parts.server.close()
   parts.plain?.close()

@@ -61,6 +61,23 @@ export class UpstreamPool implements ConnectionOwner {
     return exchange
   }
 
+  /** A verified connection that is not the pool's: for what takes one over whole. Rejects with the connecting error. */
+  connectAlone(): Promise<Socket> {
+    return new Promise((resolve, reject) => {
+      const socket = this.#tryOpenSocket()
+      if (socket instanceof Error) return reject(socket)
+      const timer = setTimeout(() => socket.destroy(Object.assign(new Error('connect timeout'), { code: 'CONNECT_TIMEOUT' })), this.#options.connectTimeout)
+      socket.once('error', (error) => {
+        clearTimeout(timer)
+        reject(error)
+      })
+      socket.once(this.#options.secureContext === undefined ? 'connect' : 'secureConnect', () => {
+        clearTimeout(timer)
+        resolve(socket)
+      })
+    })
+  }
+
   /** Closes idle connections now and each other one when its exchange is over. */
   close(): void {
     this.#closed = true

@@ -35,6 +35,8 @@ export interface ApiRoute {
   readonly name: string
   /** Without a trailing slash; empty for the whole host. */
   readonly prefix: string
+  /** WebSocket upgrades are carried too. */
+  readonly websocket: boolean
   /** Who may pass on this name; undefined where the rules for all names hold. */
   readonly clients: PeerRules | undefined
   readonly origin: Origin

@@ -1,0 +1,24 @@
+// What is known of a request when it is judged, gathered from where Node and the door left it.
+import type { IncomingMessage } from 'node:http'
+import type { Arrival } from '../door/arrival.ts'
+import type { RequestFacts } from './admit.ts'
+import { fieldValue, type RequestFields } from './headers.ts'
+
+/**
+ * Takes a request, its target as it came (Fastify has changed `url` by then), its fields as they were read, who came, and
+ * the time in milliseconds since the epoch.
+ */
+export function factsOf(request: IncomingMessage, target: string, fields: RequestFields, arrival: Arrival | undefined, now: number): RequestFacts {
+  const { rawHeaders } = request
+  return {
+    method: request.method ?? '',
+    target,
+    fields,
+    raw: rawHeaders,
+    serverName: arrival?.offer?.serverName,
+    address: arrival?.address ?? '',
+    peer: arrival?.peer,
+    header: (name: string) => fieldValue(rawHeaders, name),
+    now,
+  }
+}
