@@ -18,7 +18,7 @@ import { readRequestFields } from './headers.ts'
 import { refuseRaw } from './raw-reply.ts'
 import { carryStorage, type StorageContext } from './storage.ts'
 import { Transaction, type TransactionContext } from './transaction.ts'
-import { currentReply, endTurns, takeTurn } from './turns.ts'
+import { currentReplies, endTurns, takeTurn } from './turns.ts'
 import { carryUpgrade, wantsTunnel } from './upgrade.ts'
 import type { Tunnel, TunnelContext } from './websocket.ts'
 
@@ -211,11 +211,11 @@ class Handlers {
 
   /** Whether a request goes on as a WebSocket; not behind others that are still to be answered. */
   wantsTunnel(request: IncomingMessage): boolean {
-    return wantsTunnel(request, this.#options.snapshot()) && currentReply(request.socket) === undefined
+    return wantsTunnel(request, this.#options.snapshot()) && currentReplies(request.socket).length === 0
   }
 
   #refuseMethod(request: IncomingMessage, socket: TLSSocket): void {
-    this.#refuseSocket(socket, new Refusal('method-refused'), request.method ?? '')
+    this.#endWith(socket, new Refusal('method-refused'), request.method ?? '')
   }
 
   /** What Node's parser could not read, or did not get in time; told again for all that still comes on the connection. */
@@ -227,16 +227,21 @@ class Handlers {
     // What follows a request that was to be the last is nobody's.
     if (error.code === 'HPE_CLOSED_CONNECTION') return
     const refusal = new Refusal(UNPARSABLE.get(error.code ?? '') ?? 'http-malformed', { code: error.code ?? null })
-    const reply = currentReply(socket)
-    if (reply === undefined) this.#refuseSocket(socket, refusal, '')
-    else if (reply.req.complete) endTurns(socket, () => this.#refuseSocket(socket, refusal, ''))
+    const latest = currentReplies(socket).at(-1)
+    if (latest === undefined || latest.req.complete) this.#endWith(socket, refusal, '')
     // The body broke off into something that is not HTTP while the request was being carried.
-    else this.#breakOff(reply, refusal)
+    else this.#breakOff(latest, refusal)
   }
 
-  /** More requests behind one another than can be answered: the one that is carried pays for it. */
+  /** Ends a connection with a refusal, after the replies to what came before. */
+  #endWith(socket: TLSSocket, refusal: Refusal, method: string): void {
+    if (currentReplies(socket).length === 0) this.#refuseSocket(socket, refusal, method)
+    else endTurns(socket, () => this.#refuseSocket(socket, refusal, method))
+  }
+
+  /** More requests behind one another than anybody sends: the one whose reply is next pays for it. */
   #overwhelmed(socket: Socket): void {
-    const reply = currentReply(socket)
+    const [reply] = currentReplies(socket)
     if (reply !== undefined) this.#breakOff(reply, new Refusal('overloaded', { why: 'pipelined' }))
   }
 

@@ -1,15 +1,21 @@
-// The requests of one connection take turns, in the order they came (RFC 9112 section 9.3.2: only safe ones may go side by
-// side). Else one client that sends thousands without waiting would hold thousands of connections to an upstream.
+// The requests of one connection take turns, in the order they came; a few that are safe go side by side, and no others may
+// (RFC 9112 section 9.3.2). Else one client that sends on without waiting would have its writes overtake each other, and
+// would hold as many connections to an upstream as it sends requests.
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { isEnding } from './deliver.ts'
 
-const TURNS = Symbol('turns')
+/** Replies that are made at the same time on one connection. */
+const SIDE_BY_SIDE = 8
+/** Requests that may wait on one connection: more than any client sends that reads its replies. */
+const WAITING_LIMIT = 100
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
+
 interface Turns {
-  /** The reply that is being made. */
-  current: ServerResponse | undefined
-  /** What is to be done after it; undefined for the many connections on which nothing ever waits. */
-  waiting: Waiting[] | undefined
+  /** Replies being made, the oldest first. */
+  readonly current: ServerResponse[]
+  /** What is to be done after them. */
+  readonly waiting: Waiting[]
   /** What follows cannot be read: nothing more comes. */
   closed: boolean
 }
@@ -20,57 +26,66 @@ interface Waiting {
   readonly begin: () => void
 }
 
+const TURNS = Symbol('turns')
 interface Carrying extends Socket { [TURNS]?: Turns }
 
-/** Requests that may wait on one connection: more than any client sends that reads its replies. */
-export const WAITING_LIMIT = 100
-
-/** Calls `begin` when all earlier requests of the connection are answered, at once for most; not at all where it ends before. Gives false, and does nothing, where too many wait. */
+/**
+ * Calls `begin` when it is the turn of this reply's request, at once for most; never, where the connection ends before.
+ * Gives false, and does nothing, where too many wait.
+ */
 export function takeTurn(reply: ServerResponse, begin: () => void): boolean {
   const turns = turnsOf(reply.req.socket)
-  if (turns.current === undefined) {
-    start(turns, reply)
-    begin()
-    return true
-  }
-  const waiting = (turns.waiting ??= [])
-  if (waiting.length >= WAITING_LIMIT) return false
-  waiting.push({ reply, begin })
+  if (turns.waiting.length === 0 && mayStart(turns, reply)) start(turns, { reply, begin })
+  else if (turns.waiting.length >= WAITING_LIMIT) return false
+  else turns.waiting.push({ reply, begin })
   return true
 }
 
-/** The reply that is being made on a connection. */
-export function currentReply(socket: Socket): ServerResponse | undefined {
+/** The replies that are being made on a connection, the oldest first. */
+export function currentReplies(socket: Socket): readonly ServerResponse[] {
   return turnsOf(socket).current
 }
 
-/** What follows the requests so far cannot be read: `end` says so, after their replies. A request that it cut short is never begun. */
+/**
+ * What follows the requests so far cannot be read: `end` says so, after their replies. A request that it cut short is never
+ * begun.
+ */
 export function endTurns(socket: Socket, end: () => void): void {
   const turns = turnsOf(socket)
   if (turns.closed) return
   turns.closed = true
-  const waiting = (turns.waiting ??= [])
-  if (waiting.at(-1)?.reply?.req.complete === false) waiting.pop()
-  waiting.push({ reply: undefined, begin: end })
+  if (turns.waiting.at(-1)?.reply?.req.complete === false) turns.waiting.pop()
+  turns.waiting.push({ reply: undefined, begin: end })
 }
 
 function turnsOf(socket: Carrying): Turns {
-  return (socket[TURNS] ??= { current: undefined, waiting: undefined, closed: false })
+  return (socket[TURNS] ??= { current: [], waiting: [], closed: false })
 }
 
-function start(turns: Turns, reply: ServerResponse): void {
-  turns.current = reply
-  reply.once('close', over)
+function mayStart({ current }: Turns, reply: ServerResponse | undefined): boolean {
+  return current.length === 0 || (current.length < SIDE_BY_SIDE && isSafe(reply) && isSafe(current[0]))
+}
+
+function isSafe(reply: ServerResponse | undefined): boolean {
+  return SAFE.has(reply?.req.method ?? '')
+}
+
+function start(turns: Turns, { reply, begin }: Waiting): void {
+  if (reply !== undefined) {
+    turns.current.push(reply)
+    reply.once('close', over)
+  }
+  begin()
 }
 
 /** `this` is the reply that was made. */
 function over(this: ServerResponse): void {
   const { socket } = this.req
   const turns = turnsOf(socket)
-  turns.current = undefined
-  const next = turns.waiting?.shift()
-  // The connection has ended, or ends with this reply: nobody is there to be answered.
-  if (next === undefined || !socket.writable || isEnding(socket)) return
-  if (next.reply !== undefined) start(turns, next.reply)
-  next.begin()
+  turns.current.splice(turns.current.indexOf(this), 1)
+  // Where the connection has ended, or ends with this reply, nobody is there to be answered.
+  for (let [next] = turns.waiting; next !== undefined && socket.writable && !isEnding(socket) && mayStart(turns, next.reply); [next] = turns.waiting) {
+    turns.waiting.shift()
+    start(turns, next)
+  }
 }
