@@ -198,7 +198,7 @@ await test('parts that do not fit each other', async (t) => {
 
 await test('every fault at once', async (t) => {
   const value = {
-    listen: { tls: { port: -1 } }, tls: { certificates: [{ cert: 'a' }], profile: 'x' }, workers: 2,
+    listen: { tls: { port: -1 } }, tls: { certificates: [{ cert: 'a' }], profile: 'x' }, workers: 0,
     storage: { domain: 'a_b', accounts: [{ name: 'X' }, { name: 'same', blob: 'ftp://x' }, { name: 'same', blob: 'http://x' }] }, typo: 1, limits: { handshakes: 0 },
   }
   t.strictSame(faultsOf(value).map((f) => f.path).toSorted(), [
