@@ -1,15 +1,12 @@
 // Reads a configuration with every file that it names, and takes all of them or none: each fault of the text and of the
 // files is told at once.
-
 import { dirname, resolve } from 'node:path'
 import type { KeyObject } from 'node:crypto'
-import { CredentialFault, parseCredential, parseTrustBundle } from '../tls/credential.ts'
-import type { Credential, TrustBundle } from '../tls/credential.ts'
+import { CredentialFault, parseCredential, parseTrustBundle, type Credential, type TrustBundle } from '../tls/credential.ts'
 import { parseRevocationLists, type RevocationList } from '../tls/crl.ts'
 import { TICKET_SECRET_ALLOWED, parseTicketSecret } from '../tls/ticket-keys.ts'
 import { ACCOUNT_KEY_ALLOWED, parseAccountKey } from './account-key.ts'
-import { readAll, readBounded } from './disk.ts'
-import type { FileRead, ReadFile } from './disk.ts'
+import { readAll, readBounded, type FileRead, type ReadFile } from './disk.ts'
 import type { Fault } from './fault.ts'
 import { KEY_FILE_ALLOWED, keyInFile } from '../sas/delegation-key.ts'
 import type { UserDelegationKey } from '../sas/signing-keys.ts'
@@ -84,12 +81,12 @@ export async function loadConfig(name: string, { environment, now, read = readBo
   if (typeof text === 'string') throw new ConfigFaults(file, [{ path: file, found: text, allowed: 'a file that can be read' }], [])
   const parsed = parseConfig(text.bytes.toString('utf8'), { file, directory: dirname(file), environment })
   const named = parsed.files.filter(({ use }) => (use !== 'client-ca' && use !== 'crl') || asksForCertificates('config' in parsed ? parsed.config : undefined))
-  const held = await readAll(named.map(n => n.file), read)
+  const held = await readAll(named.map((n) => n.file), read)
   const contents = readContents(named, held, now)
   const warnings = [...parsed.warnings, ...contents.warnings]
-  if (parsed.faults !== undefined || contents.faults.length > 0) throw new ConfigFaults(file, [...parsed.faults ?? [], ...contents.faults], warnings)
+  if (parsed.faults !== undefined || contents.faults.length > 0) throw new ConfigFaults(file, [...(parsed.faults ?? []), ...contents.faults], warnings)
   const { config, digest } = parsed
-  return Object.freeze({ file, config, digest, ...arrange(config, contents), warnings, files: [...new Set(named.map(n => n.file))], contents: kept(file, text, held) })
+  return Object.freeze({ file, config, digest, ...arrange(config, contents), warnings, files: [...new Set(named.map((n) => n.file))], contents: kept(file, text, held) })
 }
 
 function kept(file: string, text: FileRead, held: ReadonlyMap<string, FileRead | string>): ReadonlyMap<string, FileRead> {
@@ -184,7 +181,7 @@ function takeTrust(path: string, { file, bytes }: Held, { trust, faults }: Conte
   else trust.set(file, bundle)
 }
 
-function takeCredential(path: string, pair: { cert: Held, key: Held }, { credentials, faults, warnings }: Contents, now: number): void {
+function takeCredential(path: string, pair: { cert: Held; key: Held }, { credentials, faults, warnings }: Contents, now: number): void {
   const credential = settle(() => parseCredential(pair.cert.bytes, pair.key.bytes, now))
   if (credential instanceof CredentialFault) {
     const { part, found, allowed } = credential
@@ -204,7 +201,7 @@ function settle<T>(parse: () => T): T | CredentialFault {
   }
 }
 
-const present = <T>(items: readonly (T | undefined)[]): T[] => items.filter(item => item !== undefined)
+const present = <T>(items: readonly (T | undefined)[]): T[] => items.filter((item) => item !== undefined)
 
 type Arranged = Pick<Loaded, 'credentials' | 'clientCredentials' | 'accountKeys' | 'delegationKeys' | 'ticketSecret' | 'clientTrust' | 'trust'>
 
@@ -212,7 +209,7 @@ function arrange(config: Config, { credentials, keys, delegationKeys, ticketSecr
   return {
     credentials: present(config.tls.certificates.map((_, i) => credentials.get(`tls.certificates[${i}]`))),
     clientCredentials: new Map(config.apis.flatMap((api, i) =>
-      present([credentials.get(`apis[${i}].clientCertificate`)]).map(credential => [api.name, credential] as const))),
+      present([credentials.get(`apis[${i}].clientCertificate`)]).map((credential) => [api.name, credential] as const))),
     accountKeys: new Map((config.storage?.accounts ?? []).map((account, i) =>
       [account.name, present(account.keys.map((_, k) => keys.get(`storage.accounts[${i}].keys[${k}]`)))] as const)),
     delegationKeys: new Map((config.storage?.accounts ?? []).map((account, i) =>

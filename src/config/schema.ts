@@ -1,10 +1,7 @@
 // The whole configuration file in one place: every key with its kind, its default and what it does (contract section 3).
 // The types, the reader (read.ts), config/tidegate.schema.json and docs/configuration.md all come from here.
-
-import { Type } from 'typebox'
-import type { Static, TArray, TObject, TOptional, TProperties, TSchema, TUnsafe } from 'typebox'
-import { KINDS } from './kinds.ts'
-import type { Bounds, KindName } from './kinds.ts'
+import { Type, type Static, type TArray, type TObject, type TOptional, type TProperties, type TSchema, type TUnsafe } from 'typebox'
+import { KINDS, type Bounds, type KindName } from './kinds.ts'
 import type { Connect, EndpointUrl } from './url.ts'
 
 /** What is done with a file that the configuration names. `client-ca` and `crl` are read where client certificates are asked for. */
@@ -25,7 +22,7 @@ export interface Node extends Bounds {
   readonly anyOf?: readonly Node[]
 }
 
-type Options = Bounds & { default?: unknown, use?: FileUse }
+type Options = Bounds & { default?: unknown; use?: FileUse }
 
 const leaf = <T>(kind: KindName, description: string, options: Options = {}): TUnsafe<T> =>
   Type.Unsafe<T>({ ...KINDS[kind].json, ...options, description, kind })
@@ -33,7 +30,7 @@ const leaf = <T>(kind: KindName, description: string, options: Options = {}): TU
 const section = <P extends TProperties>(description: string, properties: P, options: { default?: unknown } = {}): TObject<P> =>
   Type.Object(properties, { additionalProperties: false, description, ...options })
 
-const list = <T extends TSchema>(items: T, description: string, options: { default?: unknown, minItems?: number, maxItems?: number } = {}): TArray<T> =>
+const list = <T extends TSchema>(items: T, description: string, options: { default?: unknown; minItems?: number; maxItems?: number } = {}): TArray<T> =>
   Type.Array(items, { description, ...options })
 
 const choice = <T extends string>(values: readonly T[], description: string, fallback: T) =>
@@ -216,4 +213,4 @@ export type StorageConfig = Frozen<Omit<ParsedStorage, 'accounts'>> & { readonly
 export type ApiConfig = Frozen<Omit<ParsedApi, 'upstream' | 'ca' | 'serverName' | 'insecureLoopback'>> & { readonly upstream: Upstream }
 
 /** The configuration, complete and deeply frozen. Names are those of the file; file paths are absolute. */
-export type Config = Frozen<Omit<Parsed, 'storage' | 'apis'>> & { readonly storage?: StorageConfig, readonly apis: readonly ApiConfig[] }
+export type Config = Frozen<Omit<Parsed, 'storage' | 'apis'>> & { readonly storage?: StorageConfig; readonly apis: readonly ApiConfig[] }

@@ -1,7 +1,5 @@
 // What the schema knows and this version does not do yet. Such a key is a fault, never silently ignored.
-
-import { describe, show } from './fault.ts'
-import type { Fault } from './fault.ts'
+import { describe, show, type Fault } from './fault.ts'
 
 interface Unbuilt {
   readonly path: string
@@ -26,7 +24,7 @@ export function unbuiltFaults(draft: unknown, table: readonly Unbuilt[] = UNBUIL
 const allowed = (built: readonly unknown[] = []) =>
   built.length === 0 ? 'nothing: not built yet in this version' : `${built.map(show).join(' or ')}; the rest is not built yet in this version`
 
-function find(value: unknown, [step, ...rest]: readonly string[], at: string): { value: unknown, at: string }[] {
+function find(value: unknown, [step, ...rest]: readonly string[], at: string): { value: unknown; at: string }[] {
   if (value === undefined) return []
   if (step === undefined) return [{ value, at }]
   if (step === '[]') return Array.isArray(value) ? value.flatMap((item: unknown, index) => find(item, rest, `${at}[${index}]`)) : []

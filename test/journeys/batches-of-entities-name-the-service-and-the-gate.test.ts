@@ -1,6 +1,5 @@
 // Transactions on tables: parts name the service on their way up, replies name the gate on their way back; entities are the
 // user's. As Azure's own SDK makes them, before an upstream that keeps what it saw and before the real Azurite.
-
 import { AzureNamedKeyCredential, AzureSASCredential, generateTableSas, TableClient, type TransactionAction } from '@azure/data-tables'
 import { AccountSASPermissions, generateAccountSASQueryParameters, StorageSharedKeyCredential } from '@azure/storage-blob'
 import t from 'tap'

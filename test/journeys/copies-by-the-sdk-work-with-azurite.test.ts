@@ -1,5 +1,4 @@
 // Copies as Azure's own SDK makes them, by the gate's names, with the real Azurite fetching the source.
-
 import { BlobSASPermissions, BlobServiceClient, ContainerSASPermissions, generateBlobSASQueryParameters, StorageSharedKeyCredential } from '@azure/storage-blob'
 import t from 'tap'
 import { missingAzurite, startAzurite } from '../support/azurite.ts'
