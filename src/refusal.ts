@@ -135,8 +135,8 @@ export type Tells = Readonly<Partial<Record<
   'AuthenticationErrorDetail' | 'AccountName' | 'QueryParameterName' | 'Reason' | 'HeaderName', string>>>
 
 /**
- * The verdict "this does not pass", thrown and caught in four places only: the front door, the handshake listener, the
- * gate's error handler and the SMB guard. It is frequent under attack, so it takes no stack trace.
+ * The verdict "this does not pass". Thrown anywhere, and told in three places only: the front door, the handshake listener and
+ * the gate. It is frequent under attack, so it takes no stack trace.
  */
 export class Refusal extends Error {
   readonly reason: Reason

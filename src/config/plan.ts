@@ -1,4 +1,4 @@
-// What a reload can take up while the gateway runs, and what needs a restart (house.md section 8).
+// What a reload can take up while the gateway runs, and what needs a restart.
 import type { Config } from './schema.ts'
 
 /** Bound or built once, at start. */

@@ -1,4 +1,4 @@
-// What supervisor and workers say to each other. Small, and nothing secret: keys are read by each process itself.
+// What supervisor and workers say to each other, through the pipe between them and nowhere else: secrets go through it too.
 import type { AddressInfo } from 'node:net'
 import type { ExposedValues } from '../observe/family.ts'
 import type { IssuerCount } from '../observe/issuers.ts'

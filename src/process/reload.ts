@@ -1,5 +1,5 @@
 // Reloads: SIGHUP reads the whole configuration anew; a changed file that the running configuration names is taken up by
-// itself. Either way all or nothing: a fault leaves everything as it was, and is told (house.md section 8).
+// itself. Either way all or nothing: a fault leaves everything as it was, and is told.
 import { readAll, type FileRead } from '../config/disk.ts'
 import { ConfigFaults, loadConfig, type Loaded } from '../config/load.ts'
 import { planReload } from '../config/plan.ts'
@@ -25,7 +25,7 @@ export interface ReloadRecord {
   readonly faults: readonly Fault[]
 }
 
-/** Polled, since a swap of a mounted folder and network mounts send no events that could be relied on (platform.md 6). */
+/** Polled, since a swap of a mounted folder and network mounts send no events that could be relied on. */
 const LOOK_EVERY_MS = 500
 const HISTORY = 20
 

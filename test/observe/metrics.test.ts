@@ -1,4 +1,4 @@
-// The names of contract section 9 and platform.md 3.1, typed here: scripts outside the repository are written against them.
+// The names of contract section 9, typed here: scripts outside the repository are written against them.
 import t from 'tap'
 import { Distributions, Numbers } from '../../src/observe/family.ts'
 import { createStateMetrics, createTrafficMetrics, zeroSasOutcomes } from '../../src/observe/metrics.ts'
