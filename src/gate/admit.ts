@@ -39,7 +39,7 @@ export interface RequestFacts {
   readonly address: string
   /** The verified client certificate, if one was shown. */
   readonly peer: PeerIdentity | undefined
-  /** A field's value as it came; asked with a name in lower case. */
+  /** A field's value as it came, where it came once; asked with a name in lower case. */
   readonly header: (name: string) => string | undefined
   /** Milliseconds since the epoch. */
   readonly now: number

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Arrival } from '../door/arrival.ts'
 import type { RequestFacts } from './admit.ts'
-import { fieldValue, type RequestFields } from './headers.ts'
+import { soleFieldValue, type RequestFields } from './headers.ts'
 
 /**
  * Takes a request, its target as it came (Fastify has changed `url` by then), its fields as they were read, who came, and
@@ -18,7 +18,7 @@ export function factsOf(request: IncomingMessage, target: string, fields: Reques
     serverName: arrival?.offer?.serverName,
     address: arrival?.address ?? '',
     peer: arrival?.peer,
-    header: (name: string) => fieldValue(rawHeaders, name),
+    header: (name: string) => soleFieldValue(rawHeaders, name),
     now,
   }
 }

@@ -161,3 +161,14 @@ export function fieldValue(fields: readonly string[], name: string, length = nam
   }
   return undefined
 }
+
+/** The value of a field that is given once; undefined where it is missing or repeated, since readers differ about which counts. */
+export function soleFieldValue(fields: readonly string[], name: string): string | undefined {
+  let found: string | undefined
+  for (let i = 0; i < fields.length; i += 2) {
+    if ((fields[i] as string).toLowerCase() !== name) continue
+    if (found !== undefined) return undefined
+    found = fields[i + 1]
+  }
+  return found
+}

@@ -56,10 +56,5 @@ function judge(transaction: Transaction, { route, target, fields }: StoragePermi
 }
 
 function noteSas({ arrival }: Transaction, account: string, sas: SasVerdict, { recorder, wallClock }: StorageContext): void {
-  recorder.sasPassed(account, { ...sas, httpsOnly: isHttpsOnly(sas) }, arrival?.address ?? '', wallClock())
-}
-
-/** Whether the client's own token is https-only: not where it was tightened, or passed without being so. */
-function isHttpsOnly({ outcome, query }: SasVerdict): boolean {
-  return outcome === 'unchanged' || (outcome === 'passed-unverified' && /(?:^|&)spr=https(?:&|$)/.test(query))
+  recorder.sasPassed(account, sas, arrival?.address ?? '', wallClock())
 }

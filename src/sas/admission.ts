@@ -54,6 +54,8 @@ export interface SasVerdict {
   readonly slot: Signer['slot'] | null
   /** Milliseconds since the epoch; null where the token does not say. */
   readonly expiresOn: number | null
+  /** The client's own token says `spr=https`: whoever issued it has nothing to fix. */
+  readonly httpsOnly: boolean
 }
 
 /**
@@ -86,7 +88,7 @@ function admitAgain({ verdict, terms, policy }: KeptRequest, facts: SasFacts): S
 /** Step 7: what was not verified is never edited. */
 function passWithoutKey({ kind, query, values }: SasToken, { withoutKey }: SasPolicy): SasVerdict {
   if (withoutKey === 'refuse' || (withoutKey === 'pass-if-https' && values.spr !== 'https')) forbid('sas-no-key', kind, NO_KEY)
-  return { kind, outcome: 'passed-unverified', query: query.text, slot: null, expiresOn: parseTime(values.se ?? '') ?? null }
+  return { kind, outcome: 'passed-unverified', query: query.text, slot: null, expiresOn: parseTime(values.se ?? '') ?? null, httpsOnly: values.spr === 'https' }
 }
 
 /** Steps 8 to 10. */
@@ -121,8 +123,8 @@ function admitKept(token: SasToken, result: KeptResult, sip: string | undefined,
   return { policy, terms, verdict: verdictOf(token, result, signature === null ? facts.query : rewriteQuery(token.query, sip, signature)) }
 }
 
-function verdictOf({ kind }: SasToken, { signer: { slot }, terms: { expiresOn }, signature }: KeptResult, query: string): SasVerdict {
-  return { kind, outcome: signature === null ? 'unchanged' : 'tightened', query, slot, expiresOn }
+function verdictOf({ kind, values }: SasToken, { signer: { slot }, terms: { expiresOn }, signature }: KeptResult, query: string): SasVerdict {
+  return { kind, outcome: signature === null ? 'unchanged' : 'tightened', query, slot, expiresOn, httpsOnly: values.spr === 'https' }
 }
 
 /** A `sip` that `srq` lists has to stay (spec/sas.md 13); one that is empty restricts nothing and stays too. */

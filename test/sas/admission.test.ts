@@ -24,7 +24,7 @@ void t.test('either key of the account verifies, and the same signs', async (tes
 
 void t.test('spr=https goes up byte for byte', async (test) => {
   const query = `comp=x&&${issued(blobParams({ spr: 'https' }))}&timeout=%zz&`
-  test.strictSame(admit({ query }), { kind: 'service', outcome: 'unchanged', query, slot: 'key1', expiresOn: NOW + 18 * HOUR })
+  test.strictSame(admit({ query }), { kind: 'service', outcome: 'unchanged', query, slot: 'key1', expiresOn: NOW + 18 * HOUR, httpsOnly: true })
 })
 
 void t.test('without the key', async (test) => {
