@@ -1,15 +1,15 @@
 // Which certificate a server name gets, seen in real handshakes: exact, wildcard, default, both key kinds side by side.
 import { once } from 'node:events'
-import type { AddressInfo, Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { connect, createServer, type ConnectionOptions, type TLSSocket, type TlsOptions } from 'node:tls'
 import t, { type Test } from 'tap'
 import { arrivalOf, recordArrival } from '../../src/door/arrival.ts'
 import { CertStore } from '../../src/tls/cert-store.ts'
-import { readClientHello } from '../../src/tls/client-hello.ts'
 import { parseCredential, type Credential } from '../../src/tls/credential.ts'
 import { serverOptions } from '../../src/tls/policy.ts'
 import { createAuthority, type KeyKind } from '../support/authority.ts'
 import { within } from '../support/until.ts'
+import { eachHello } from './hello.ts'
 
 const authority = await createAuthority({ name: 'store' })
 
@@ -35,18 +35,7 @@ async function listen(test: Test, store: CertStore): Promise<Ask> {
     },
   } : {}
   const server = createServer({ ...serverOptions('intermediate'), ...store.fallbackOptions, ...byName })
-  const [toTls] = server.listeners('connection') as ((socket: Socket) => void)[]
-  server.removeAllListeners('connection')
-  server.on('connection', (socket: Socket) => {
-    socket.on('error', () => undefined)
-    socket.once('readable', () => {
-      const bytes = (socket.read() ?? Buffer.alloc(0)) as Buffer
-      const hello = readClientHello(bytes)
-      recordArrival(socket, 'tls', 0).offer = typeof hello === 'string' ? undefined : hello
-      socket.unshift(bytes)
-      toTls?.call(server, socket)
-    })
-  })
+  eachHello(server, (socket, hello) => (recordArrival(socket, 'tls', 0).offer = hello))
   server.on('tlsClientError', () => undefined)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

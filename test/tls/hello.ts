@@ -2,7 +2,8 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
-import { connect, type ConnectionOptions } from 'node:tls'
+import { connect, type ConnectionOptions, type Server } from 'node:tls'
+import { readClientHello, type ClientHello } from '../../src/tls/client-hello.ts'
 
 export const opensslMissing = spawnSync('openssl', ['version']).status === 0 ? false : 'openssl is missing'
 
@@ -109,5 +110,21 @@ export function recordOpenssl(...args: string[]): Promise<Buffer> {
   return recorded((port) => {
     const child = spawn('openssl', ['s_client', '-connect', `127.0.0.1:${port}`, ...args], { stdio: 'ignore' })
     return () => child.kill()
+  })
+}
+
+/** Reads the hello of each connection before a TLS server does, as the front door does; undefined where it cannot be read. */
+export function eachHello(server: Server, note: (socket: Socket, read: ClientHello | undefined) => void): void {
+  const [toTls] = server.listeners('connection') as ((socket: Socket) => void)[]
+  server.removeAllListeners('connection')
+  server.on('connection', (socket: Socket) => {
+    socket.on('error', () => undefined)
+    socket.once('readable', () => {
+      const bytes = (socket.read() ?? Buffer.alloc(0)) as Buffer
+      const read = readClientHello(bytes)
+      note(socket, typeof read === 'string' ? undefined : read)
+      socket.unshift(bytes)
+      toTls?.call(server, socket)
+    })
   })
 }

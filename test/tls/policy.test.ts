@@ -2,14 +2,14 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:crypto'
 import { once } from 'node:events'
-import type { AddressInfo, Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { connect, createServer, getCiphers, type ConnectionOptions, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
 import t, { type Test } from 'tap'
 import { readClientHello, type ClientHello } from '../../src/tls/client-hello.ts'
 import { CIPHER_SUITES, NAMED_GROUPS, clientOptions, groupFor, serverOptions, sharesGroup, sharesSuite, suiteName } from '../../src/tls/policy.ts'
 import { createAuthority } from '../support/authority.ts'
 import { within } from '../support/until.ts'
-import { opensslMissing, recordNode } from './hello.ts'
+import { eachHello, opensslMissing, recordNode } from './hello.ts'
 
 const authority = await createAuthority({ name: 'policy' })
 const ec = await authority.issue({ names: ['gate.example'] })
@@ -30,18 +30,7 @@ async function listen(test: Test, options: TlsOptions): Promise<Listening> {
     socket.end('x')
   })
   server.on('tlsClientError', () => undefined)
-  const [toTls] = server.listeners('connection') as ((socket: Socket) => void)[]
-  server.removeAllListeners('connection')
-  server.on('connection', (socket: Socket) => {
-    socket.on('error', () => undefined)
-    socket.once('readable', () => {
-      const bytes = (socket.read() ?? Buffer.alloc(0)) as Buffer
-      const hello = readClientHello(bytes)
-      latest.hello = typeof hello === 'string' ? undefined : hello
-      socket.unshift(bytes)
-      toTls?.call(server, socket)
-    })
-  })
+  eachHello(server, (_, hello) => (latest.hello = hello))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   test.teardown(() => server.close())
