@@ -96,8 +96,9 @@ void t.test('@azure/data-tables', async (test) => {
   await each(test, ({ code }) => code, (query) => table(query).submitTransaction([['create', { partitionKey: 'a', rowKey: 'b' }]]))
 })
 
+const file = (query: string) => new ShareServiceClient(`${endpoint(gate, 'file')}?${query}`, undefined, ONCE).getShareClient('share').getDirectoryClient('a').getFileClient('b')
+
 void t.test('@azure/storage-file-share', async (test) => {
-  const file = (query: string) => new ShareServiceClient(`${endpoint(gate, 'file')}?${query}`, undefined, ONCE).getShareClient('share').getDirectoryClient('a').getFileClient('b')
   await each(test, ({ code }) => code, (query) => file(query).download())
   await each(test, ({ code, details }) => code ?? details?.errorCode, (query) => file(query).getProperties())
 })
