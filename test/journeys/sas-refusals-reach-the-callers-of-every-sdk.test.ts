@@ -96,19 +96,19 @@ void t.test('@azure/data-tables', async (test) => {
   await each(test, ({ code }) => code, (query) => table(query).submitTransaction([['create', { partitionKey: 'a', rowKey: 'b' }]]))
 })
 
-const file = (query: string) => new ShareServiceClient(`${endpoint(gate, 'file')}?${query}`, undefined, ONCE).getShareClient('share').getDirectoryClient('a').getFileClient('b')
+const shareFile = (query: string) => new ShareServiceClient(`${endpoint(gate, 'file')}?${query}`, undefined, ONCE).getShareClient('share').getDirectoryClient('a').getFileClient('b')
 
 void t.test('@azure/storage-file-share', async (test) => {
-  await each(test, ({ code }) => code, (query) => file(query).download())
-  await each(test, ({ code, details }) => code ?? details?.errorCode, (query) => file(query).getProperties())
+  await each(test, ({ code }) => code, (query) => shareFile(query).download())
+  await each(test, ({ code, details }) => code ?? details?.errorCode, (query) => shareFile(query).getProperties())
 })
 
 void t.test('@azure/storage-file-datalake', async (test) => {
   endpoint(gate, 'blob')
   const file = (query: string) => new DataLakeServiceClient(`${endpoint(gate, 'dfs')}?${query}`, undefined, ONCE).getFileSystemClient('lake').getFileClient('a/b')
-  await each(test, ({ code }) => code, (query) => file(query).create())
-  await each(test, ({ code }) => code, (query) => file(query).read())
-  await each(test, ({ details }) => details?.errorCode, (query) => file(query).getProperties())
+  await each(test, ({ code }) => code, (query) => shareFile(query).create())
+  await each(test, ({ code }) => code, (query) => shareFile(query).read())
+  await each(test, ({ details }) => details?.errorCode, (query) => shareFile(query).getProperties())
 })
 
 // Every name of a gate is this machine; Python's resolvers do not all know.
