@@ -68,7 +68,7 @@ export class ConfigFaults extends Error {
 
 export interface Circumstances {
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** ms since 1970. */
+  /** ms since the epoch. */
   readonly now: number
   /** Where files come from; the disk unless said. */
   readonly read?: ReadFile

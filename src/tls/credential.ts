@@ -12,7 +12,7 @@ export interface Credential {
   readonly key: KeyObject
   /** DNS names in lower case (wildcards too) and IP addresses of the leaf's subject alternative name. */
   readonly names: readonly string[]
-  /** When the leaf ends, ms since 1970. */
+  /** When the leaf ends, ms since the epoch. */
   readonly validUntil: number
   readonly keyKind: 'rsa' | 'ec'
   /** SHA-256 of the leaf, lower-case hex. */
@@ -26,7 +26,7 @@ export interface TrustBundle {
   readonly pem: string
   /** SHA-256 over all of them in their order, lower-case hex. */
   readonly digest: string
-  /** Of the one that ends first, ms since 1970. */
+  /** Of the one that ends first, ms since the epoch. */
   readonly validUntil: number
 }
 
@@ -60,7 +60,7 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
 const PRIVATE_KEY = /-----BEGIN ((?:[A-Z]+ )*PRIVATE KEY)-----[^]*?-----END \1-----/
 
 /**
- * Takes a PEM file with the leaf and its intermediates, a PEM file with the key, and the time in ms since 1970.
+ * Takes a PEM file with the leaf and its intermediates, a PEM file with the key, and the time in ms since the epoch.
  * Gives the credential, or throws a CredentialFault for the first thing that is wrong.
  */
 export function parseCredential(certPem: Buffer, keyPem: Buffer, now: number): Credential {

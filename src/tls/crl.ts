@@ -3,7 +3,7 @@
 
 export interface RevocationList {
   readonly pem: string
-  /** ms since 1970; undefined where the list does not say. */
+  /** ms since the epoch; undefined where the list does not say. */
   readonly nextUpdate: number | undefined
 }
 
