@@ -106,9 +106,9 @@ void t.test('@azure/storage-file-share', async (test) => {
 void t.test('@azure/storage-file-datalake', async (test) => {
   endpoint(gate, 'blob')
   const file = (query: string) => new DataLakeServiceClient(`${endpoint(gate, 'dfs')}?${query}`, undefined, ONCE).getFileSystemClient('lake').getFileClient('a/b')
-  await each(test, ({ code }) => code, (query) => shareFile(query).create())
-  await each(test, ({ code }) => code, (query) => shareFile(query).read())
-  await each(test, ({ details }) => details?.errorCode, (query) => shareFile(query).getProperties())
+  await each(test, ({ code }) => code, (query) => file(query).create())
+  await each(test, ({ code }) => code, (query) => file(query).read())
+  await each(test, ({ details }) => details?.errorCode, (query) => file(query).getProperties())
 })
 
 // Every name of a gate is this machine; Python's resolvers do not all know.
