@@ -1,5 +1,5 @@
 // Batches are read whole, within their limit, before they go up: each part may carry a SAS of its own, which is verified
-// and tightened; parts that name the gate are put on the service's name. A part that cannot be read, or a token that does
+// and tightened; parts that name the gateway are put on the service's name. A part that cannot be read, or a token that does
 // not hold, refuses the whole (spec/sas.md section 14).
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
@@ -84,7 +84,7 @@ function judgePart({ target }: RequestLine, facts: BatchFacts, verdicts: SasVerd
   return front + tightened(relative.startsWith('/') ? relative : `/${relative}`, facts, verdicts, bare)
 }
 
-/** Where a part names the gate it is put on the service's name; where it names the service it stays; nobody else is named. */
+/** Where a part names the gateway it is put on the service's name; where it names the service it stays; nobody else is named. */
 function frontOf(authority: string, { route, sites }: BatchFacts): string {
   const name = hostName(authority)
   const site = name === undefined ? undefined : sites.get(name)

@@ -1,4 +1,4 @@
-// User delegation keys that clients fetch through the gate are remembered in memory until they expire, so that apps that
+// User delegation keys that clients fetch through the gateway are remembered in memory until they expire, so that apps that
 // sign with them work unchanged (contract section 3, learnDelegationKeys). The reply goes to the client untouched.
 import { KEY_REPLY_LIMIT, keyInReply } from '../sas/delegation-key.ts'
 import type { ResponseHead } from '../upstream/response-head.ts'

@@ -1,5 +1,5 @@
 // The few edits of a storage reply (spec/sas.md section 14): a signature in the header of a returned copy source is
-// hidden, and table replies name the entity on the gate's own name.
+// hidden, and table replies name the entity on the gateway's own name.
 import type { Origin } from '../upstream/routes.ts'
 
 /** In any spelling: the service gives the URL back as the client wrote it. */

@@ -1,6 +1,6 @@
 // Copy and rename sources: URLs in header fields that the service itself will fetch, often with a SAS of their own
 // (spec/sas.md section 14). They are verified and tightened as the request's own SAS is, with the source account's key,
-// and the gate's own names in them become the service's, since the service cannot reach the gate.
+// and the gateway's own names in them become the service's, since the service cannot reach the gateway.
 import { Refusal, refuse } from '../refusal.ts'
 import type { ServiceName } from '../azure/services.ts'
 import { parseTarget } from '../azure/target.ts'

@@ -12,7 +12,7 @@ export class Readiness {
     return this.#draining
   }
 
-  /** What is missing; empty when the gate is ready. */
+  /** What is missing; empty when the gateway is ready. */
   get missing(): readonly string[] {
     return this.#draining ? ['draining', ...this.#missing] : [...this.#missing]
   }

@@ -18,7 +18,7 @@ const CONNECTIONS_PER_UPSTREAM = 1024
 const CLOCK_SKEW_MS = 5 * 60_000
 const SLOTS = ['key1', 'key2'] as const
 
-/** Told of each user delegation key that a client fetches through the gate. */
+/** Told of each user delegation key that a client fetches through the gateway. */
 export type Learned = (account: string, key: UserDelegationKey) => void
 
 export interface Routing {

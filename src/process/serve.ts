@@ -74,7 +74,7 @@ function workersOf(workers: number | 'auto'): number {
   return workers === 'auto' ? availableParallelism() : workers
 }
 
-/** An expired certificate of ours makes the gate not ready; it goes on serving with it, and is loud (security.md 5). */
+/** An expired certificate of ours makes the gateway not ready; it goes on serving with it, and is loud (security.md 5). */
 function watchCertificates(reloader: Reloader, readiness: Readiness): void {
   const look = (): void => {
     const now = Date.now()

@@ -37,7 +37,7 @@ const NAMES: Readonly<Record<'container' | 'share' | 'queue' | 'table' | 'blob' 
   directory: { pattern: /^(?:\/|[^/]+(?:\/[^/]+)*)$/s, longest: 1024, allowed: `1 to 1024 characters, ${PATH}, no empty segment; / for the container's root` },
   file: { pattern: /^[^/]+(?:\/[^/]+)*$/s, longest: 2048, allowed: `1 to 2048 characters, ${PATH}, no empty segment` },
 }
-/** The gate counts a backslash as a slash here (azure/target.ts). */
+/** The gateway counts a backslash as a slash here (azure/target.ts). */
 const DOT_SEGMENT = /(?:^|[/\\])\.{1,2}(?:[/\\]|$)/
 
 const TERMS: readonly WishOption[] = ['permissions', 'expires', 'starts', 'ip', 'signed-version', 'service']

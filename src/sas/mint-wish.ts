@@ -59,7 +59,7 @@ export function visible(value: string): string {
 
 /**
  * What holds for every text: it is there, can be written in UTF-8, and has no control characters, since a line feed would
- * shift the lines that are signed, and the gate refuses a path that holds one.
+ * shift the lines that are signed, and the gateway refuses a path that holds one.
  */
 export function checkTexts(wish: Wish, faults: Faults): void {
   for (const option of WISH_OPTIONS) {
