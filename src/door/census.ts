@@ -9,6 +9,7 @@ export interface DoorLimits {
   readonly handshakes: number
 }
 
+/** Made once in a process; each door counts in it. */
 export class Census {
   readonly #limits: DoorLimits
   readonly #byAddress = new Map<string, number>()

@@ -13,6 +13,7 @@ const SMALL_BODY = 65536
 /** A batch's reply is held whole for its edits; 100 parts of a table's limits stay far below. */
 const BATCH_REPLY_LIMIT = 8 * 1024 * 1024
 
+/** The way of one reply from its upstream to its client. */
 export class Relay implements ReplyHandler {
   readonly #transaction: Transaction
   readonly #dispatch: Dispatch

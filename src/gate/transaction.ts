@@ -19,6 +19,7 @@ export interface TransactionContext {
   readonly requestId: () => string
 }
 
+/** Counts itself in when it is made and out when its reply is over, whole or not. */
 export class Transaction implements RollMember {
   readonly request: IncomingMessage
   readonly reply: ServerResponse

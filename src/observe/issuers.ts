@@ -19,6 +19,7 @@ export interface IssuerCount {
 /** Beyond this many the longest unseen goes: clients must not fill our memory. */
 const LIMIT = 1000
 
+/** The counts of one worker. */
 export class Issuers {
   readonly #counts = new Map<string, { -readonly [K in keyof IssuerCount]: IssuerCount[K] }>()
 

@@ -6,9 +6,13 @@ import { Distributions, Numbers, type Exposed } from './family.ts'
 
 /** `other` stands for every method that is not listed. */
 export const METHODS = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE', 'PATCH', 'MERGE', 'OPTIONS', 'other'] as const
+/** Of statuses. */
 export const CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const
-export const SERVICES = ['blob', 'dfs', 'file', 'queue', 'table', 'api', 'unknown'] as const
+/** The storage services, and what is none. */
+export const SERVICE_LABELS = ['blob', 'dfs', 'file', 'queue', 'table', 'api', 'unknown'] as const
+/** Versions that a ClientHello offers at most. */
 export const OFFERED = ['ssl3', 'tls1.0', 'tls1.1', 'tls1.2', 'tls1.3', 'none'] as const
+/** What a connection spoke that did not begin with TLS. */
 export const PROTOCOLS = ['http', 'smb', 'ssh', 'rdp', 'proxy-header', 'silence', 'other'] as const
 const SAS_KINDS = ['account', 'service', 'user-delegation', 'unknown'] as const
 export const UPSTREAM_RESULTS = ['ok', 'client-error', 'server-error', 'unreachable', 'certificate', 'timeout', 'reset'] as const

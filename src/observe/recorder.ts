@@ -1,6 +1,6 @@
 // One method an event, writing its metrics and its line together. Decides nothing.
 import { REFUSALS, type Detail, type Refusal } from '../refusal.ts'
-import { CLASSES, METHODS, type SERVICES, UPSTREAM_RESULTS, zeroSasOutcomes, type TrafficMetrics } from './metrics.ts'
+import { CLASSES, METHODS, type SERVICE_LABELS, UPSTREAM_RESULTS, zeroSasOutcomes, type TrafficMetrics } from './metrics.ts'
 import type { Cell, Distribution } from './family.ts'
 import { Issuers } from './issuers.ts'
 import { redactTarget } from './redact.ts'
@@ -18,7 +18,7 @@ export type UpstreamResult = (typeof UPSTREAM_RESULTS)[number]
 /** The numbers of one route, looked up once when the route is made. */
 export interface RouteNumbers {
   readonly route: string
-  readonly service: (typeof SERVICES)[number]
+  readonly service: (typeof SERVICE_LABELS)[number]
   readonly requests: readonly (readonly Cell[])[]
   readonly duration: Distribution
   readonly gateway: Distribution
@@ -79,6 +79,7 @@ export interface FinishedHandshake {
 const METHOD_INDEX: ReadonlyMap<string, number> = new Map(METHODS.map((method, i) => [method as string, i]))
 const OTHER = METHODS.length - 1
 
+/** Every event of the traffic, one method each. Names and reasons are of our own lists, never a client's text. */
 export class Recorder {
   readonly metrics: TrafficMetrics
   readonly issuers = new Issuers()
@@ -121,23 +122,28 @@ export class Recorder {
     zeroSasOutcomes(this.metrics, account)
   }
 
+  /** A connection was accepted. */
   connectionOpened(listener: ListenerName): void {
     this.metrics.connections.child(listener).value++
     this.metrics.connectionsOpen.child(listener).value++
   }
 
+  /** It is closed, whatever became of it. */
   connectionClosed(listener: ListenerName): void {
     this.metrics.connectionsOpen.child(listener).value--
   }
 
+  /** A ClientHello is whole; `offered` is one of OFFERED. */
   helloRead(offered: string): void {
     this.metrics.hellos.child(offered).value++
   }
 
+  /** A connection did not begin with TLS; `protocol` is one of PROTOCOLS. */
   plaintextSeen(protocol: string): void {
     this.metrics.plaintext.child(protocol).value++
   }
 
+  /** A handshake came to its end; one that failed is `refused`. */
   handshakeCompleted(done: FinishedHandshake): void {
     const resumed = done.resumed ? 'yes' : 'no'
     this.metrics.handshakes.child(done.version, done.suite, resumed, done.clientCertificate ? 'yes' : 'no').value++
@@ -170,6 +176,7 @@ export class Recorder {
     this.issuers.note(account, sas.kind, sas.slot, client, sas.httpsOnly, now)
   }
 
+  /** A request is over: its numbers and its line, refused or not. */
   requestCompleted(done: FinishedRequest): void {
     const { numbers } = done
     const byMethod = numbers.requests[METHOD_INDEX.get(done.method) ?? OTHER]

@@ -4,6 +4,7 @@
 export type Check = 'listeners' | 'workers' | 'certificates'
 export const CHECKS: readonly Check[] = ['listeners', 'workers', 'certificates']
 
+/** Begins with nothing there. */
 export class Readiness {
   readonly #missing = new Set<Check>(CHECKS)
   #draining = false
@@ -17,6 +18,7 @@ export class Readiness {
     return this.#draining ? ['draining', ...this.#missing] : [...this.#missing]
   }
 
+  /** Says whether what a check is for is there now. */
   set(check: Check, there: boolean): void {
     if (there) this.#missing.delete(check)
     else this.#missing.add(check)
@@ -26,6 +28,7 @@ export class Readiness {
     return !this.#missing.has(check)
   }
 
+  /** The one-way switch. */
   startDraining(): void {
     this.#draining = true
   }

@@ -4,6 +4,7 @@ import type { ExposedValues } from '../observe/family.ts'
 import { mergeIssuers, type IssuerCount } from '../observe/issuers.ts'
 
 
+/** Keeps what each worker last said, and what those that are gone had counted. */
 export class Totals {
   readonly #last = new Map<number, ExposedValues[]>()
   readonly #issuers = new Map<number, readonly IssuerCount[]>()

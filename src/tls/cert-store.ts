@@ -17,6 +17,7 @@ interface Contexts {
   readonly curve: string
 }
 
+/** Made with credentials, and given others by `publish`. */
 export class CertStore {
   readonly #profile: Profile
   readonly #clients: ClientTrustOptions

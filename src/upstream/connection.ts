@@ -17,6 +17,7 @@ const HEAD_END = Buffer.from('\r\n\r\n')
 /** Interim replies before the final one; more is a fault. */
 const INTERIM_LIMIT = 8
 
+/** Free, carrying one exchange, or over; its owner is told of each change. */
 export class UpstreamConnection implements Carrier {
   readonly #socket: Socket
   readonly #owner: ConnectionOwner

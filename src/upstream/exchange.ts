@@ -35,6 +35,7 @@ export interface Carrier {
   release(reusable: boolean): void
 }
 
+/** Waits for a connection, sends, is replied to, is over; in that order, and from each at once to the last. */
 export class Exchange {
   readonly request: UpstreamRequest
   readonly handler: ReplyHandler
@@ -97,6 +98,7 @@ export class Exchange {
     this.request.body?.resume()
   }
 
+  /** The final reply's head is there. */
   head(head: ResponseHead): void {
     this.replyStatus = head.status
     this.state = 'replying'
@@ -104,6 +106,7 @@ export class Exchange {
     this.handler.onHead(head)
   }
 
+  /** A piece of the reply's body, without its coding. */
   data(chunk: Buffer): void {
     if (this.state !== 'over' && !this.handler.onData(chunk)) this.#paused = true
   }
@@ -116,6 +119,7 @@ export class Exchange {
     this.handler.onEnd()
   }
 
+  /** The exchange breaks off; does nothing once it is over. */
   fail(failure: UpstreamFailure): void {
     if (this.state === 'over') return
     this.#finish(false)
