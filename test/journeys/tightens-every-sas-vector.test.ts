@@ -1,9 +1,13 @@
-// Every key-signed vector without `sip` through a running gate, at the vectors' time: what the upstream sees.
+// Every key-signed vector through a running gate, at the vectors' time: what the upstream sees. Those that are bound to an
+// address come from it, as a balancer tells.
 import { readFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { once } from 'node:events'
 import t from 'tap'
 import { startGate } from '../support/gate.ts'
 import { createRealm, SERVICES, storageHost, type Service } from '../support/realm.ts'
-import { dial, type Client } from '../support/sockets.ts'
+import { Client, dial } from '../support/sockets.ts'
 import { startUpstream } from '../support/upstream.ts'
 
 interface Vector {
@@ -18,14 +22,17 @@ interface Vector {
 }
 
 const file = JSON.parse(readFileSync(new URL('../vectors/sas-vectors.json', import.meta.url), 'utf8')) as { clock: string; keyBase64: string; vectors: Vector[] }
-const vectors = file.vectors.filter(({ keyBase64, url }) => keyBase64 !== undefined && !/[?&]sip=/.test(url))
+const signed = file.vectors.filter(({ keyBase64 }) => keyBase64 !== undefined)
+const isBound = ({ url }: Vector): boolean => /[?&]sip=/.test(url)
+const vectors = signed.filter((vector) => !isBound(vector))
 t.ok(vectors.length >= 60, `${vectors.length} vectors`)
 
 const realm = await createRealm(t, { key1: file.keyBase64 })
 const upstream = await startUpstream(t, realm)
-const gate = await startGate(t, realm, {
-  storage: Object.fromEntries(SERVICES.map((service) => [service, upstream.port])), clock: () => Date.parse(file.clock),
-})
+const storage = Object.fromEntries(SERVICES.map((service) => [service, upstream.port]))
+const clock = (): number => Date.parse(file.clock)
+const gate = await startGate(t, realm, { storage, clock })
+const behindBalancer = await startGate(t, realm, { storage, clock, storageOptions: { sas: { sip: 'keep' } }, listen: { proxyProtocol: { from: ['127.0.0.1'] } } })
 const clients = new Map<Service, Client>()
 
 for (const vector of vectors) {
@@ -56,6 +63,29 @@ for (const vector of vectors) {
     // Told again, from what is kept, it comes out the same.
     test.equal((await client.request(head)).status, 200)
     test.equal(upstream.seen.at(-1)?.target, seen)
+  })
+}
+
+for (const vector of signed.filter(isBound)) {
+  await t.test(`${vector.name}, from its address and from another`, async (test) => {
+    const { service, expectedAfterTighten: expected } = vector
+    const target = targetOf(vector)
+    const address = /[?&]sip=([\d.]+)/.exec(target)?.[1] ?? ''
+    test.equal(expected.action, 'resign')
+    for (const [from, status] of [[address, 200], ['192.0.2.1', 403]] as const) {
+      const before = upstream.seen.length
+      const socket = connect({ host: '127.0.0.1', port: behindBalancer.port })
+      socket.write(`PROXY TCP4 ${from} 127.0.0.1 4711 443\r\n`)
+      const secure = connectTls({ socket, servername: storageHost(service), ca: realm.authority.pem })
+      test.teardown(() => secure.destroy())
+      const client = new Client(secure)
+      await once(secure, 'secureConnect')
+      const reply = await client.ask(`GET ${target}`, [`Host: ${storageHost(service)}`])
+      test.equal(reply.status, status)
+      const [seen] = upstream.seen.slice(before).map((message) => split(message.target)[1])
+      if (status === 200) test.strictSame(pairs(seen ?? ''), pairs(expected.query), 'what goes up')
+      else test.equal(seen, undefined, 'nothing goes up')
+    }
   })
 }
 

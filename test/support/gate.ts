@@ -26,6 +26,8 @@ export interface GateWish {
   /** Keys in `storage.sas` and so on. */
   readonly storageOptions?: Readonly<Record<string, unknown>>
   readonly apis?: readonly object[]
+  /** Keys beside the addresses, e.g. `proxyProtocol`. */
+  readonly listen?: object
   readonly limits?: object
   readonly drain?: object
   readonly tls?: object
@@ -72,7 +74,7 @@ export async function writeConfiguration(realm: Realm, wish: GateWish): Promise<
   const account = { name: ACCOUNT, keys: ['key1', 'key2'], ...services }
   const accounts = [...(entries.length > 0 ? [account] : []), ...(wish.accounts ?? [])]
   return realm.write('tidegate.yaml', JSON.stringify({
-    listen: { tls: { host: '127.0.0.1', port: 0 }, plain: { host: '127.0.0.1', port: 0 }, admin: { host: '127.0.0.1', port: 0 } },
+    listen: { tls: { host: '127.0.0.1', port: 0 }, plain: { host: '127.0.0.1', port: 0 }, admin: { host: '127.0.0.1', port: 0 }, ...wish.listen },
     tls: { certificates: [{ cert: own.certFile, key: own.keyFile }], ...wish.tls },
     ...(accounts.length === 0 ? {} : { storage: { domain: DOMAIN, accounts, ...wish.storageOptions } }),
     apis: wish.apis ?? [],
