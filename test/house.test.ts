@@ -30,6 +30,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   'gate/app.ts': ['fastify', 'node:https'],
   'gate/batch.ts': ['node:stream'],
   'gate/reply-stream.ts': ['node:stream'],
+  'gate/unacknowledged.ts': ['node:fs', 'node:fs/promises'],
   'observe/log.ts': ['node:fs', 'pino'],
   'observe/metrics.ts': ['prom-client'],
   'process/admin.ts': ['fastify'],

@@ -8,6 +8,7 @@ import type { Roll } from '../roll.ts'
 import type { Exchange } from '../upstream/exchange.ts'
 import { UpstreamFailure } from '../upstream/failure.ts'
 import type { Transaction } from './transaction.ts'
+import { readUnacknowledged } from './unacknowledged.ts'
 
 export interface PaceOptions {
   /** Bytes a second over any WINDOW seconds. */
@@ -24,68 +25,137 @@ const TICK_MS = 1000
 /** Seconds. */
 const WINDOW = 20
 
-/** What has moved, a sample a tick, since the phase began. */
+/** Time and bytes, a pair a tick, of the last WINDOW. */
+type Samples = number[]
+
+/** What has moved since the phase began. */
 interface Track {
-  state: Exchange['state']
-  readonly samples: number[]
+  readonly phase: Phase
+  /** Bytes that the client sent, or that the kernel took for it. */
+  readonly moved: Samples
+  /** Bytes that the client's system acknowledged; only while the kernel takes none. */
+  readonly acknowledged: Samples
 }
+
+type Phase = Exchange['state'] | 'collecting' | 'flushing'
 
 /** Starts watching; gives the function that stops it. */
 export function keepPace(options: PaceOptions): () => void {
-  const tracks = new WeakMap<Transaction, Track>()
-  const timer = setInterval(() => {
-    for (const transaction of options.live.all()) watch(transaction, tracks, options)
-  }, Math.min(TICK_MS, Math.max(50, options.upstreamTimeout / 4)))
+  const keeper = new PaceKeeper(options)
+  const timer = setInterval(() => keeper.look(), Math.min(TICK_MS, Math.max(50, options.upstreamTimeout / 4)))
   timer.unref()
   return () => clearInterval(timer)
 }
 
-function watch(transaction: Transaction, tracks: WeakMap<Transaction, Track>, options: PaceOptions): void {
-  const { exchange, collected } = transaction
-  if (collected !== undefined) return watchCollecting(transaction, collected, tracks, options)
-  if (exchange === undefined || exchange.state === 'over') return
-  if (exchange.state === 'sent' || exchange.state === 'waiting') return awaitReply(transaction, exchange, options)
-  const moved = exchange.state === 'sending' ? exchange.received : delivered(transaction)
-  if (isSlow(trackOf(transaction, exchange.state, tracks), moved, options)) tooSlow(transaction, exchange, options)
+class PaceKeeper {
+  readonly #options: PaceOptions
+  readonly #tracks = new WeakMap<Transaction, Track>()
+  #reading = false
+
+  constructor(options: PaceOptions) {
+    this.#options = options
+  }
+
+  look(): void {
+    const stuck: Transaction[] = []
+    for (const transaction of this.#options.live.all()) if (this.#watch(transaction) === 'stuck') stuck.push(transaction)
+    if (stuck.length > 0 && !this.#reading) void this.#lookCloser(stuck)
+  }
+
+  /** Gives `stuck` where the kernel takes nothing for the client: whether the client takes it is to be seen there. */
+  #watch(transaction: Transaction): 'stuck' | undefined {
+    const { exchange, collected, reply } = transaction
+    if (collected !== undefined) return this.#watchBody(transaction, 'collecting', collected)
+    if (exchange === undefined || exchange.state === 'over') return reply.writableEnded ? this.#watchReader(transaction, 'flushing') : undefined
+    if (exchange.state === 'sent' || exchange.state === 'waiting') return awaitReply(transaction, exchange, this.#options)
+    if (exchange.state === 'sending') return this.#watchBody(transaction, 'sending', exchange.received)
+    return this.#watchReader(transaction, exchange.state)
+  }
+
+  #watchBody(transaction: Transaction, phase: Phase, moved: number): undefined {
+    const { moved: samples } = this.#trackOf(transaction, phase)
+    this.#sample(samples, moved)
+    if (this.#isSlow(samples)) this.#tooSlow(transaction)
+  }
+
+  #watchReader(transaction: Transaction, phase: Phase): 'stuck' | undefined {
+    const { reply } = transaction
+    // Behind the reply to an earlier request: that one is watched.
+    if (reply.socket === null || reply.writableFinished) return undefined
+    const { moved, acknowledged } = this.#trackOf(transaction, phase)
+    this.#sample(moved, delivered(transaction))
+    if (!isWaitedFor(transaction)) {
+      if (this.#isSlow(moved)) this.#tooSlow(transaction)
+      return undefined
+    }
+    const [before = 0, last = 0] = [moved.at(-3), moved.at(-1)]
+    if (last - before < this.#options.minimumRate) return 'stuck'
+    if (!this.#isSlow(moved)) acknowledged.length = 0
+    return undefined
+  }
+
+  async #lookCloser(stuck: readonly Transaction[]): Promise<void> {
+    this.#reading = true
+    const sockets = stuck.map(rawSocket)
+    const unacknowledged = await readUnacknowledged(sockets.filter((socket) => socket !== undefined))
+    this.#reading = false
+    for (const [i, transaction] of stuck.entries()) {
+      const socket = sockets[i]
+      const track = this.#tracks.get(transaction)
+      // Gone, or in another phase by now.
+      if (socket === undefined || track === undefined || transaction.place < 0 || !isWaitedFor(transaction)) continue
+      const held = unacknowledged.get(socket)
+      if (held !== undefined) this.#sample(track.acknowledged, delivered(transaction) - held)
+      if (this.#isSlow(track.moved) && (held === undefined || this.#isSlow(track.acknowledged))) this.#tooSlow(transaction)
+    }
+  }
+
+  /** The side that is waited for is the one at fault. */
+  #tooSlow(transaction: Transaction): void {
+    const { exchange } = transaction
+    if (exchange === undefined || isWaitedFor(transaction)) this.#options.cut(transaction, new Refusal('body-too-slow'))
+    else if (!transaction.eventStream) exchange.fail(new UpstreamFailure('timeout', 'BODY_TOO_SLOW'))
+  }
+
+  #sample(samples: Samples, bytes: number): void {
+    const now = this.#options.monotonic()
+    samples.push(now, bytes)
+    while (samples.length > 4 && now - (samples[2] ?? now) >= WINDOW * 1000) samples.splice(0, 2)
+  }
+
+  /** Whether less than the minimum moved over the last WINDOW. */
+  #isSlow(samples: Samples): boolean {
+    const [since = 0, before = 0] = samples
+    const [now = 0, moved = 0] = samples.slice(-2)
+    return now - since >= WINDOW * 1000 && moved - before < this.#options.minimumRate * WINDOW
+  }
+
+  #trackOf(transaction: Transaction, phase: Phase): Track {
+    let track = this.#tracks.get(transaction)
+    if (track?.phase !== phase) this.#tracks.set(transaction, (track = { phase, moved: [], acknowledged: [] }))
+    return track
+  }
 }
 
-function watchCollecting(transaction: Transaction, collected: number, tracks: WeakMap<Transaction, Track>, options: PaceOptions): void {
-  if (isSlow(trackOf(transaction, 'waiting', tracks), collected, options)) options.cut(transaction, new Refusal('body-too-slow'))
-}
-
-/** Adds a sample; whether less than the minimum moved over the last WINDOW. */
-function isSlow({ samples }: Track, moved: number, options: PaceOptions): boolean {
-  const now = options.monotonic()
-  samples.push(now, moved)
-  while (samples.length > 4 && now - (samples[2] as number) >= WINDOW * 1000) samples.splice(0, 2)
-  const [since = now, before = moved] = samples
-  return now - since >= WINDOW * 1000 && moved - before < options.minimumRate * WINDOW
-}
-
-function awaitReply(transaction: Transaction, exchange: Exchange, options: PaceOptions): void {
+function awaitReply(transaction: Transaction, exchange: Exchange, options: PaceOptions): undefined {
   const since = exchange.state === 'sent' ? exchange.sentAt : transaction.forwardedAt
-  if (options.monotonic() - since < options.upstreamTimeout) return
-  exchange.fail(new UpstreamFailure('timeout', 'NO_REPLY'))
+  if (options.monotonic() - since >= options.upstreamTimeout) exchange.fail(new UpstreamFailure('timeout', 'NO_REPLY'))
 }
 
-function trackOf(transaction: Transaction, state: Exchange['state'], tracks: WeakMap<Transaction, Track>): Track {
-  let track = tracks.get(transaction)
-  if (track === undefined || track.state !== state) tracks.set(transaction, (track = { state, samples: [] }))
-  return track
-}
-
-/** The side that is waited for is the one at fault. */
-function tooSlow(transaction: Transaction, exchange: Exchange, options: PaceOptions): void {
-  const clientIsSlow = exchange.state === 'replying' ? transaction.reply.writableNeedDrain : !exchange.bodyHeld
-  if (clientIsSlow) options.cut(transaction, new Refusal('body-too-slow'))
-  else if (!transaction.eventStream) exchange.fail(new UpstreamFailure('timeout', 'BODY_TOO_SLOW'))
+/** Whether it is the client that is waited for: to send its body, or to read the reply. */
+function isWaitedFor({ exchange, reply }: Transaction): boolean {
+  if (exchange === undefined || exchange.state === 'over') return true
+  return exchange.state === 'replying' ? reply.writableNeedDrain : !exchange.bodyHeld
 }
 
 interface Queued { readonly _handle?: { readonly writeQueueSize?: number } | null }
 
+function rawSocket(transaction: Transaction): (Socket & Queued) | undefined {
+  return connectionUnder(transaction.request.socket as TLSSocket)
+}
+
 /** Bytes of the connection that the kernel has taken: what waits in our memory has not moved. */
 function delivered(transaction: Transaction): number {
-  const raw: (Socket & Queued) | undefined = connectionUnder(transaction.request.socket as TLSSocket)
-  if (raw === undefined) return transaction.sent
-  return raw.bytesWritten - (raw._handle?.writeQueueSize ?? 0)
+  const raw = rawSocket(transaction)
+  return raw === undefined ? transaction.sent : raw.bytesWritten - (raw._handle?.writeQueueSize ?? 0)
 }

@@ -8,7 +8,7 @@ import { isEnding } from './deliver.ts'
 /** Replies that are made at the same time on one connection. */
 const SIDE_BY_SIDE = 8
 /** Requests that may wait on one connection: more than any client sends that reads its replies. */
-const WAITING_LIMIT = 100
+const WAITING_LIMIT = 500
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 interface Turns {
