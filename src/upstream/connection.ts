@@ -14,6 +14,7 @@ export interface ConnectionOwner {
 }
 
 const HEAD_END = Buffer.from('\r\n\r\n')
+const BARE_LF = /(?<!\r)\n/
 /** Interim replies before the final one; more is a fault. */
 const INTERIM_LIMIT = 8
 
@@ -100,6 +101,8 @@ export class UpstreamConnection implements Carrier {
     const bytes = this.#partial === undefined ? chunk : Buffer.concat([this.#partial, chunk])
     const end = bytes.indexOf(HEAD_END)
     if (end < 0 ? bytes.length > HEAD_LIMIT : end > HEAD_LIMIT) throw new UpstreamFailure('reset', 'REPLY_HEAD_TOO_LARGE')
+    // A head whose lines end in bare LF never comes to that end: told at once, not when the time is over.
+    if (end < 0 && BARE_LF.test(bytes.toString('latin1'))) throw new UpstreamFailure('reset', 'REPLY_CONTROL_CHARACTER')
     this.#partial = end < 0 ? bytes : undefined
     const exchange = this.#exchange
     if (end < 0 || exchange === undefined) return
