@@ -1,9 +1,20 @@
 // What may be seen of a request target in a log line. Names and values are let through by list, so that a secret in an
 // unforeseen place is hidden too (security.md O1).
 
-// Values of these say how a request was meant, have a narrow grammar and hold no credential.
-const SHOWN = new Set('comp restype timeout maxresults snapshot versionid api-version sv ss srt sr sp st se sip spr sdd'.split(' '))
-const PLAIN_VALUE = /^[\w.:%+,-]{0,40}$/
+// Values of these say how a request was meant, and hold no credential while they have their own form; anything else in such
+// a place may be one that slipped.
+const WORD = /^[a-z]{0,20}$/
+const NUMBER = /^\d{0,10}$/
+const TIME = /^(?:[\dTZ:.-]|%3A){0,40}$/i
+const LETTERS = /^[a-z]{0,16}$/
+const SHOWN: ReadonlyMap<string, RegExp> = new Map([
+  ...['comp', 'restype'].map((name): [string, RegExp] => [name, WORD]),
+  ...['timeout', 'maxresults', 'sdd'].map((name): [string, RegExp] => [name, NUMBER]),
+  ...['snapshot', 'versionid', 'api-version', 'sv', 'st', 'se'].map((name): [string, RegExp] => [name, TIME]),
+  ...['ss', 'srt', 'sr', 'sp'].map((name): [string, RegExp] => [name, LETTERS]),
+  ['sip', /^[\d.-]{0,31}$/],
+  ['spr', /^https?(?:(?:,|%2C)https?)?$/i],
+])
 const PLAIN_NAME = /^[A-Za-z$_][\w.$-]{0,31}$/
 const HIDDEN = 'REDACTED'
 // An escaped equals sign counts, escaped more than once too; a raw slash may be part of a base64 value.
@@ -31,5 +42,5 @@ function redactPart(part: string): string {
   const equals = part.indexOf('=')
   const name = equals < 0 ? '' : part.slice(0, equals)
   if (!PLAIN_NAME.test(name)) return part === '' ? '' : HIDDEN
-  return SHOWN.has(name.toLowerCase()) && PLAIN_VALUE.test(part.slice(equals + 1)) ? part : `${name}=${HIDDEN}`
+  return SHOWN.get(name.toLowerCase())?.test(part.slice(equals + 1)) === true ? part : `${name}=${HIDDEN}`
 }

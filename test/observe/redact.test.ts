@@ -37,6 +37,12 @@ void t.test('nasty places of a signature', async (test) => {
   }
 })
 
+void t.test('a short secret in a place whose value is shown', async (test) => {
+  for (const name of ['comp', 'restype', 'timeout', 'maxresults', 'snapshot', 'versionid', 'api-version', 'sv', 'ss', 'srt', 'sr', 'sp', 'st', 'se', 'sip', 'spr', 'sdd']) {
+    for (const secret of ['Zq9SECRETsecret4711', 'abcdefghijklmnopqrstu', '4711%2B4711abc']) test.equal(redactQuery(`${name}=${secret}`), `${name}=REDACTED`)
+  }
+})
+
 void t.test('odd input is no trouble', async (test) => {
   test.equal(redactQuery(''), '')
   test.equal(redactPath(''), '')
