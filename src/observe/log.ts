@@ -26,31 +26,52 @@ const FILE_BATCH = 32768
 const BACKLOG = 4 * 1024 * 1024
 const FULL_ENOUGH = 0.85
 const FLUSH_EVERY_MS = 250
+// At the end a reader that takes nothing is waited for so often; sonic-boom pauses for a tenth of a second each time.
+const LAST_TRIES = 10
 
 /** Makes the logger of a process. Lines have `level` by name, `time` in ISO 8601, `pid` and `msg`. */
 export function createLogger(options: LogOptions): LogSink {
   const batch = isFile(options.fd) ? FILE_BATCH : PIPE_BATCH
-  const sink = pino.destination({ fd: options.fd, sync: false, minLength: batch * FULL_ENOUGH, maxWrite: batch, maxLength: BACKLOG })
+  neverBlock(options.fd)
+  const last = { tries: Infinity }
+  const sink = pino.destination({ fd: options.fd, sync: false, minLength: batch * FULL_ENOUGH, maxWrite: batch, maxLength: BACKLOG, retryEAGAIN: () => last.tries-- > 0 })
   sink.on('drop', () => options.onDropped(1))
   // A full disk or a closed pipe must not end the process: what could not be written is dropped, and counted.
   sink.on('error', () => options.onDropped(1))
-  neverWaitForFailing(sink)
+  endInTime(sink, last)
   const timer = setInterval(() => sink.flush(), FLUSH_EVERY_MS)
   timer.unref()
-  return { log: pino(settings(options.level), sink), flush: () => flushNow(sink) }
+  return { log: pino(settings(options.level), sink), flush: () => sink.flushSync() }
 }
 
 /**
- * A synchronous flush of sonic-boom tries for ever where writing fails (a full disk), and pino flushes so at exit: the
- * process could not end. While the last write failed there is nothing to wait for.
+ * A write to a pipe that nobody reads would block a thread for ever, and the exit of the process waits for its threads.
+ * Node makes the pipe of standard output a non-blocking one when it is first asked for.
  */
-function neverWaitForFailing(sink: ReturnType<typeof pino.destination>): void {
+function neverBlock(fd: number): void {
+  if (fd === 1 && !isFile(fd)) void process.stdout
+}
+
+/**
+ * A synchronous flush of sonic-boom tries for ever where writing fails (a full disk) or the reader takes nothing, and pino
+ * flushes so at exit: the process could not end. While the last write failed there is nothing to wait for, and where the sink
+ * is gone nobody is left to tell.
+ */
+function endInTime(sink: ReturnType<typeof pino.destination>, last: { tries: number }): void {
   const flushSync = sink.flushSync.bind(sink)
   let failing = false
   sink.on('error', () => (failing = true))
   sink.on('write', () => (failing = false))
   sink.flushSync = () => {
-    if (!failing) flushSync()
+    if (failing) return
+    last.tries = LAST_TRIES
+    try {
+      flushSync()
+    } catch {
+      failing = true
+    } finally {
+      last.tries = Infinity
+    }
   }
 }
 
@@ -73,13 +94,5 @@ function isFile(fd: number): boolean {
     return fstatSync(fd).isFile()
   } catch {
     return false
-  }
-}
-
-function flushNow(sink: ReturnType<typeof pino.destination>): void {
-  try {
-    sink.flushSync()
-  } catch {
-    // The sink never opened or is gone: there is nobody left to tell.
   }
 }
