@@ -1,6 +1,6 @@
 // The logger: JSON lines, written asynchronously so that no request waits for the sink. Only fields that the recorder
 // builds are ever logged; URLs go through redact.ts first.
-import { fstatSync } from 'node:fs'
+import { constants, fstatSync, openSync } from 'node:fs'
 import { pino, type DestinationStream, type Logger } from 'pino'
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
@@ -32,9 +32,8 @@ const LAST_TRIES = 10
 /** Makes the logger of a process. Lines have `level` by name, `time` in ISO 8601, `pid` and `msg`. */
 export function createLogger(options: LogOptions): LogSink {
   const batch = isFile(options.fd) ? FILE_BATCH : PIPE_BATCH
-  neverBlock(options.fd)
   const last = { tries: Infinity }
-  const sink = pino.destination({ fd: options.fd, sync: false, minLength: batch * FULL_ENOUGH, maxWrite: batch, maxLength: BACKLOG, retryEAGAIN: () => last.tries-- > 0 })
+  const sink = pino.destination({ fd: neverBlocking(options.fd), sync: false, minLength: batch * FULL_ENOUGH, maxWrite: batch, maxLength: BACKLOG, retryEAGAIN: () => last.tries-- > 0 })
   sink.on('drop', () => options.onDropped(1))
   // A full disk or a closed pipe must not end the process: what could not be written is dropped, and counted.
   sink.on('error', () => options.onDropped(1))
@@ -45,11 +44,17 @@ export function createLogger(options: LogOptions): LogSink {
 }
 
 /**
- * A write to a pipe that nobody reads would block a thread for ever, and the exit of the process waits for its threads.
- * Node makes the pipe of standard output a non-blocking one when it is first asked for.
+ * A write to a pipe that nobody reads would block a thread for ever, and the exit of the process waits for its threads. So
+ * the pipe is opened once more, not to block: on the one we were given, workers that start and end set that back for all
+ * who share it. Where it may not be opened (another user's) Node makes it a non-blocking one when it is asked for.
  */
-function neverBlock(fd: number): void {
-  if (fd === 1 && !isFile(fd)) void process.stdout
+function neverBlocking(fd: number): number {
+  try {
+    if (fstatSync(fd).isFIFO()) return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK)
+  } catch {
+    if (fd === 1) void process.stdout
+  }
+  return fd
 }
 
 /**
