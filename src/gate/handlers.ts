@@ -150,10 +150,14 @@ export class Handlers {
     deliverRefusal(transaction, refusal, service, this.#options.wallClock())
   }
 
-  /** Whether a request that asks for another protocol goes on as a WebSocket; not behind others that are still to be answered. */
+  /**
+   * Whether a request that asks for another protocol goes on as a WebSocket; not behind others that are still to be answered,
+   * nor behind a refusal that ends the connection.
+   */
   wantsTunnel(request: Carrying): boolean {
     request[UPGRADE] = true
-    return wantsTunnel(request, this.#options.snapshot()) && currentReplies(request.socket).length === 0
+    const { socket } = request
+    return wantsTunnel(request, this.#options.snapshot()) && currentReplies(socket).length === 0 && !isEnding(socket)
   }
 
   #refuseMethod(request: IncomingMessage, socket: TLSSocket): void {

@@ -6,9 +6,6 @@ import type { StorageRoute } from '../upstream/routes.ts'
 import type { StoragePermit } from './admit.ts'
 import { fieldValue } from './headers.ts'
 
-/** Of one account; a service lets a user have few at a time. */
-const KEYS_LIMIT = 1000
-
 /** Whether this request asks for a user delegation key: `POST /?restype=service&comp=userdelegationkey`. */
 export function asksForKey(method: string, { route, target }: StoragePermit): boolean {
   if (method !== 'POST' || route.learned === undefined || target.path !== '/' || target.query === undefined) return false
@@ -43,11 +40,6 @@ export class KeyListener {
   end(): void {
     const key = this.#listening ? keyInReply(this.#body) : undefined
     this.#body = ''
-    if (key === undefined) return
-    const { delegation } = this.#route.sas.keys
-    delegation.prune(this.#now())
-    if (delegation.size >= KEYS_LIMIT) return
-    delegation.add(key)
-    this.#route.learned?.(key)
+    if (key !== undefined && this.#route.sas.keys.delegation.learn(key, this.#now())) this.#route.learned?.(key)
   }
 }

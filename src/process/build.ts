@@ -118,7 +118,7 @@ export async function buildParts(loaded: Loaded, surroundings: Surroundings): Pr
     app,
     publish: (next, ticketKeys) => {
       const trust = inForce.trust
-      publish(inForce, build(next, recorder, surroundings, inForce.snapshot.generation + 1), { server, next, ticketKeys })
+      publish(inForce, build(next, recorder, surroundings, inForce.snapshot.generation + 1), { server, next, ticketKeys, now: wallClock() })
       if (inForce.trust !== trust) endIdentified(identified, live)
     },
   }
@@ -133,13 +133,15 @@ function build(loaded: Loaded, recorder: Recorder, { monotonic, learned }: Surro
 
 /**
  * Takes up what was built aside, in one synchronous turn. Requests under way finish on what they began with: their pools
- * close when their exchanges are over. Keys that clients fetched stay known.
+ * close when their exchanges are over. Keys that clients fetched stay known, those of files that are named no more do not.
  */
-function publish(inForce: InForce, next: InForce, { server, next: loaded, ticketKeys }: { server: TlsServer; next: Loaded; ticketKeys: Buffer }): void {
+function publish(inForce: InForce, next: InForce, { server, next: loaded, ticketKeys, now }: { server: TlsServer; next: Loaded; ticketKeys: Buffer; now: number }): void {
   const { routing: old } = inForce
   server.setSecureContext({ ...serverOptions(loaded.config.tls.profile), ...next.certificates.fallbackOptions })
   server.setTicketKeys(ticketKeys)
-  for (const [account, keys] of old.delegation) for (const key of keys.all()) next.routing.delegation.get(account)?.add(key)
+  if (loaded.config.storage?.sas.learnDelegationKeys === true) {
+    for (const [account, keys] of old.delegation) for (const key of keys.learned) next.routing.delegation.get(account)?.learn(key, now)
+  }
   Object.assign(inForce, next)
   for (const pool of old.pools) pool.close()
 }

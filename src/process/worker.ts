@@ -61,7 +61,7 @@ function asLearned(account: string, { key, ...fields }: UserDelegationKey): Lear
 
 function remember(parts: Parts, { account, fields }: LearnedKey): void {
   const key = keyInFile(Buffer.from(JSON.stringify(fields)))
-  if (typeof key !== 'string') parts.delegation.get(account)?.add(key)
+  if (typeof key !== 'string') parts.delegation.get(account)?.learn(key, wallClock())
 }
 
 function countDropped(cell: Cell | undefined, lines: number): void {

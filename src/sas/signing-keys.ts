@@ -34,36 +34,48 @@ export interface Signer {
   readonly key: KeyObject
 }
 
-/** The user delegation keys of one account, by the texts that name them. The secret is bound to all of these together. */
+/** Learned ones of one account; a service lets a user have few at a time. */
+const LEARNED_LIMIT = 1000
+
+/**
+ * The user delegation keys of one account, by the texts that name them. The secret is bound to all of these together. Those
+ * from files are the configuration's alone; learned ones come and go.
+ */
 export class DelegationKeys {
-  readonly #keys = new Map<string, UserDelegationKey>()
+  readonly #given = new Map<string, UserDelegationKey>()
+  readonly #learned = new Map<string, UserDelegationKey>()
 
+  /** `keys` are those from files. */
   constructor(keys: Iterable<UserDelegationKey> = []) {
-    for (const key of keys) this.add(key)
+    for (const key of keys) this.#given.set(nameOf(key), key)
   }
 
-  get size(): number {
-    return this.#keys.size
+  /** The learned ones. */
+  get learned(): readonly UserDelegationKey[] {
+    return [...this.#learned.values()]
   }
 
-  /** Takes the place of a key of the same name. */
-  add(key: UserDelegationKey): void {
-    this.#keys.set(join(key.signedObjectId, key.signedTenantId, key.signedStartsOn, key.signedExpiresOn, key.signedService, key.signedVersion, key.signedDelegatedUserTenantId), key)
+  /**
+   * Takes the place of a learned key of the same name; what has expired at `now` (ms since the epoch), or never says when it
+   * does, goes. Gives false where there is no room.
+   */
+  learn(key: UserDelegationKey, now: number): boolean {
+    for (const [name, other] of this.#learned) if (isOver(other, now)) this.#learned.delete(name)
+    const name = nameOf(key)
+    if (this.#learned.size >= LEARNED_LIMIT && !this.#learned.has(name)) return false
+    this.#learned.set(name, key)
+    return true
   }
 
   /** The key that a user delegation token names; undefined where we lack it. */
   find({ values }: Pick<SasToken, 'values'>): UserDelegationKey | undefined {
-    return this.#keys.get(join(values.skoid, values.sktid, values.skt, values.ske, values.sks, values.skv, values.skdutid))
+    const name = join(values.skoid, values.sktid, values.skt, values.ske, values.sks, values.skv, values.skdutid)
+    return this.#given.get(name) ?? this.#learned.get(name)
   }
+}
 
-  all(): readonly UserDelegationKey[] {
-    return [...this.#keys.values()]
-  }
-
-  /** Drops what has expired at `now` (ms since the epoch), or never says when it does. */
-  prune(now: number): void {
-    for (const [name, key] of this.#keys) if (isOver(key, now)) this.#keys.delete(name)
-  }
+function nameOf(key: UserDelegationKey): string {
+  return join(key.signedObjectId, key.signedTenantId, key.signedStartsOn, key.signedExpiresOn, key.signedService, key.signedVersion, key.signedDelegatedUserTenantId)
 }
 
 /**

@@ -157,6 +157,24 @@ void t.test('behind a request that is still carried no WebSocket opens', async (
   test.match(await client.reply(2), { status: 200, text: '/live/second' })
 })
 
+void t.test('behind a refusal that ends the connection no WebSocket opens', async (test) => {
+  const gate = await gateTo(test, upstream.port)
+  const before = upstream.seen.length
+  const client = await dial(test, gate, { servername: API })
+  const first = `GET /live HTTP/1.1\r\nHost: ${API}\r\nContent-Length: 1\r\nContent-Length: 1\r\nTransfer-Encoding: x\r\n\r\n`
+  const bad = `GET /live HTTP/1.1\r\nHost: ${API}\r\nHost: ${API}\r\n\r\n`
+  const upgrade = ['GET /live HTTP/1.1', `Host: ${API}`, ...handshake, '', ''].join('\r\n')
+  for (const [head, on] of [[bad, client], [first, await dial(test, gate, { servername: API })]] as const) {
+    on.expect(head)
+    await on.send(head + upgrade)
+    test.equal((await on.reply(1)).status, 400)
+    await on.ended()
+    test.equal(on.replies.length, 1)
+  }
+  test.equal(upstream.seen.length, before, 'nothing went up')
+  test.equal(gate.parts.tunnels.size, 0)
+})
+
 void t.test('a drain waits for WebSockets until its deadline and then ends them', async (test) => {
   const gate = await gateTo(test, await echoServer(test))
   const socket = open(test, gate, '/live')

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { connect } from 'node:tls'
 import t, { type Test } from 'tap'
 import { far, serveGate, type GateProcess } from '../support/gate.ts'
-import { createRealm, storageHost, upstreamHost, type Pair } from '../support/realm.ts'
+import { ACCOUNT, createRealm, storageHost, upstreamHost, type Pair } from '../support/realm.ts'
 import { dial } from '../support/sockets.ts'
+import { issue } from '../sas/second.ts'
 import { until } from '../support/until.ts'
 import { ok, startUpstream } from '../support/upstream.ts'
 
@@ -69,11 +70,15 @@ void t.test('a rotated account key: tokens of the new one pass and are counted, 
   const pair = await realm.certificate('keys', { names: NAMES })
   const gate = await serve(test, pair)
   const client = await dial(test, gate)
-  const before = await client.ask('GET /c/b?sv=2021-12-02&sr=b&sp=r&se=2099-01-01&sig=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA%3D')
-  test.equal(before.header('x-tidegate-reason'), 'sas-signature')
-  replace(join(realm.folder, 'key1'), Buffer.alloc(64, 9).toString('base64'))
+  const rotated = Buffer.alloc(64, 9)
+  const target = (key: Buffer): string => `/c/b?${issue({ service: 'blob', account: ACCOUNT, path: '/c/b', params: Object.entries({ sv: '2021-12-02', sr: 'b', sp: 'r', se: '2099-01-01' }) }, key)}`
+  const [withdrawn, fresh] = [target(Buffer.from(realm.key1, 'base64')), target(rotated)]
+  const reasons = async (): Promise<(string | undefined)[]> => [(await client.ask(`GET ${withdrawn}`)).header('x-tidegate-reason'), (await client.ask(`GET ${fresh}`)).header('x-tidegate-reason')]
+  test.strictSame(await reasons(), [undefined, 'sas-signature'])
+  replace(join(realm.folder, 'key1'), rotated.toString('base64'))
   await until(async () => await gate.metric('tidegate_config_generation') === 2, 'the key to be taken up')
-  test.equal((await client.ask('GET /c/b')).status, 200)
+  test.strictSame(await reasons(), ['sas-signature', undefined], 'on the connection from before')
+  test.equal(await gate.metric('tidegate_sas_key_used_total', { slot: 'key1' }), 2)
   replace(join(realm.folder, 'key1'), realm.key1)
 })
 

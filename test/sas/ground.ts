@@ -58,8 +58,7 @@ export function factsOfVector({ url, service, endpointStyle, requestHeaders }: V
 }
 
 export function policyOfVector({ account, keyBase64, userDelegationKey }: Vector, change: Partial<SasPolicy> = {}): SasPolicy {
-  const delegation = new DelegationKeys()
-  if (userDelegationKey !== undefined) delegation.add({ ...userDelegationKey, key: createSecretKey(Buffer.from(userDelegationKey.value, 'base64')) })
+  const delegation = new DelegationKeys(userDelegationKey === undefined ? [] : [{ ...userDelegationKey, key: createSecretKey(Buffer.from(userDelegationKey.value, 'base64')) }])
   const own = keyBase64 === undefined ? [] : [{ slot: 'key1', key: createSecretKey(Buffer.from(keyBase64, 'base64')) }] as const
   return policyOf({ account, keys: { account: own, delegation }, ...change })
 }

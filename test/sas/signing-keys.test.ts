@@ -16,24 +16,37 @@ void t.test('found by all texts together', async (test) => {
 
 void t.test('the tenant of a delegated user is part of the name', async (test) => {
   const delegated: UserDelegationKey = { ...DELEGATION, signedDelegatedUserTenantId: 'user' }
-  const keys = new DelegationKeys()
-  keys.add(DELEGATION)
-  keys.add(delegated)
-  test.equal(keys.size, 2)
+  const keys = new DelegationKeys([DELEGATION, delegated])
   test.equal(keys.find(token({ skdutid: 'user' })), delegated)
   test.equal(keys.find(token()), DELEGATION)
 })
 
-void t.test('a key of the same name takes the place, an expired one goes', async (test) => {
-  const again = { ...DELEGATION }
-  const keys = new DelegationKeys([DELEGATION, again, { ...DELEGATION, signedExpiresOn: 'never' }])
+void t.test('a learned key takes the place of one of the same name; with the next one those that have expired go', async (test) => {
+  const again = { ...DELEGATION }, other = { ...DELEGATION, signedObjectId: 'other', signedExpiresOn: '2099-01-01T00:00:00Z' }
+  const keys = new DelegationKeys()
+  for (const key of [DELEGATION, { ...DELEGATION, signedExpiresOn: 'never' }, again]) test.equal(keys.learn(key, NOW), true)
   test.equal(keys.find(token()), again)
-  keys.prune(NOW)
-  test.equal(keys.size, 1, 'no readable end, no key')
-  keys.prune(Date.parse(DELEGATION.signedExpiresOn) - 1)
-  test.equal(keys.size, 1)
-  keys.prune(Date.parse(DELEGATION.signedExpiresOn))
+  test.strictSame(keys.learned, [again], 'no readable end, no key')
+  keys.learn(other, Date.parse(DELEGATION.signedExpiresOn) - 1)
+  test.equal(keys.learned.length, 2)
+  keys.learn(other, Date.parse(DELEGATION.signedExpiresOn))
+  test.strictSame(keys.learned, [other])
   test.equal(keys.find(token()), undefined)
+})
+
+void t.test('a key from a file is not among the learned ones, and stays', async (test) => {
+  const keys = new DelegationKeys([DELEGATION])
+  keys.learn({ ...DELEGATION, signedObjectId: 'other', signedExpiresOn: '2099-01-01T00:00:00Z' }, Date.parse(DELEGATION.signedExpiresOn) + 1)
+  test.equal(keys.learned.length, 1)
+  test.equal(keys.find(token()), DELEGATION)
+})
+
+void t.test('where there is no room for a new one, a known one may still be renewed', async (test) => {
+  const keys = new DelegationKeys()
+  for (let i = 0; i < 1000; i++) keys.learn({ ...DELEGATION, signedObjectId: `user-${i}` }, NOW)
+  test.equal(keys.learn({ ...DELEGATION, signedObjectId: 'late' }, NOW), false)
+  test.equal(keys.learn({ ...DELEGATION, signedObjectId: 'user-0' }, NOW), true)
+  test.equal(keys.learned.length, 1000)
 })
 
 void t.test('a key prints as nothing', async (test) => {
