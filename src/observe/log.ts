@@ -46,14 +46,15 @@ export function createLogger(options: LogOptions): LogSink {
 /**
  * A write to a pipe that nobody reads would block a thread for ever, and the exit of the process waits for its threads. So
  * the pipe is opened once more, not to block: on the one we were given, workers that start and end set that back for all
- * who share it. Where it may not be opened (another user's) Node makes it a non-blocking one when it is asked for.
+ * who share it. What cannot be opened so (another user's pipe, a socket) Node makes a non-blocking one when it is asked for.
  */
 function neverBlocking(fd: number): number {
   try {
     if (fstatSync(fd).isFIFO()) return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK)
   } catch {
-    if (fd === 1) void process.stdout
+    // As below.
   }
+  if (fd === 1 && !isFile(fd)) void process.stdout
   return fd
 }
 

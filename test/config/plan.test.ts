@@ -31,7 +31,8 @@ for (const [what, change, paths] of [
   void t.test(`${what}: ${paths.join(', ') || 'taken up'}`, async (test) => test.strictSame(planReload(config({}), config(change)), paths))
 }
 
+const asking = (clients: object): Config => config({ ...api(clients), tls: { ...BASE.tls, clients: { verify: 'none', ca: 'ca.pem' } } })
+
 void t.test('a name that asks for certificates may ask for others', async (test) => {
-  const asking = (clients: object): Config => config({ ...api(clients), tls: { ...BASE.tls, clients: { verify: 'none', ca: 'ca.pem' } } })
   test.strictSame(planReload(asking({ verify: 'required' }), asking({ verify: 'optional', allow: ['DNS:a.example'] })), [])
 })

@@ -66,12 +66,14 @@ void t.test('a replaced certificate is shown to new connections; open ones go on
   test.equal(await gate.metric('tidegate_config_generation'), 2, 'nothing had to change')
 })
 
+/** A blob and a token for it, signed with this key. */
+const target = (key: Buffer): string => `/c/b?${issue({ service: 'blob', account: ACCOUNT, path: '/c/b', params: Object.entries({ sv: '2021-12-02', sr: 'b', sp: 'r', se: '2099-01-01' }) }, key)}`
+
 void t.test('a rotated account key: tokens of the new one pass and are counted, those of a withdrawn one are refused', async (test) => {
   const pair = await realm.certificate('keys', { names: NAMES })
   const gate = await serve(test, pair)
   const client = await dial(test, gate)
   const rotated = Buffer.alloc(64, 9)
-  const target = (key: Buffer): string => `/c/b?${issue({ service: 'blob', account: ACCOUNT, path: '/c/b', params: Object.entries({ sv: '2021-12-02', sr: 'b', sp: 'r', se: '2099-01-01' }) }, key)}`
   const [withdrawn, fresh] = [target(Buffer.from(realm.key1, 'base64')), target(rotated)]
   const reasons = async (): Promise<(string | undefined)[]> => [(await client.ask(`GET ${withdrawn}`)).header('x-tidegate-reason'), (await client.ask(`GET ${fresh}`)).header('x-tidegate-reason')]
   test.strictSame(await reasons(), [undefined, 'sas-signature'])
