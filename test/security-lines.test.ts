@@ -1,0 +1,34 @@
+// Holds docs/security.md to the requirements: each line has a test, and each test that is named is there.
+import { existsSync, readFileSync } from 'node:fs'
+import { test } from 'tap'
+
+const REQUIREMENTS = readFileSync('docs/spec/security.md', 'utf8')
+const SHOWN = readFileSync('docs/security.md', 'utf8')
+
+/** The cells of every table row in a text, heads and rules left out. */
+function rowsOf(text: string): string[][] {
+  return text.split('\n').filter((line) => /^\| (?!---|id \||fault \|)/.test(line)).map((line) => line.slice(1, -1).split('|').map((cell) => cell.trim()))
+}
+
+const section = (text: string, from: string, to = '\n## '): string => {
+  const start = text.indexOf(from)
+  const end = text.indexOf(to, start + from.length)
+  return text.slice(start, end === -1 ? undefined : end)
+}
+
+const wanted = [...rowsOf(section(REQUIREMENTS, '## 4.')), ...rowsOf(section(REQUIREMENTS, '## 5.'))].map(([id = '']) => id)
+const shown = [...rowsOf(section(SHOWN, '## Requirements')), ...rowsOf(section(SHOWN, '## Faults'))]
+
+test('the page and the requirements have the same lines', (t) => {
+  t.ok(wanted.length > 70, 'the requirements were read')
+  t.same([...new Set(shown.map(([id]) => id))].sort(), [...new Set(wanted)].sort())
+  t.end()
+})
+
+test('every line names a test that is there', (t) => {
+  for (const [id, file = '', title = ''] of shown) {
+    t.ok(file !== '' && existsSync(file), `${id}: ${file} is there`)
+    t.ok(title !== '' && existsSync(file) && readFileSync(file, 'utf8').includes(title), `${id}: ${file} has "${title}"`)
+  }
+  t.end()
+})
