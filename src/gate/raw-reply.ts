@@ -24,7 +24,7 @@ export function refuseRaw(socket: TLSSocket, refusal: Refusal, told: RawRefusal)
   lingerAtEnd(socket)
   if (socket.writable) socket.write(replyBytes(reply))
   socket.destroySoon()
-  context.recorder.requestRefused(refusal, requestId)
+  context.recorder.requestRefused(refusal, requestId, told.arrival?.address ?? '')
   context.recorder.requestCompleted({
     requestId,
     numbers: context.unrouted,

@@ -78,7 +78,7 @@ export class Transaction implements RollMember {
   refused(refusal: Refusal): void {
     if (this.refusal !== null) return
     this.refusal = refusal
-    this.#context.recorder.requestRefused(refusal, this.requestId)
+    this.#context.recorder.requestRefused(refusal, this.requestId, this.arrival?.address ?? '')
   }
 
   readonly #over = (): void => {

@@ -4,6 +4,7 @@ import { CLASSES, METHODS, type SERVICE_LABELS, UPSTREAM_RESULTS, zeroSasOutcome
 import type { Cell, Distribution } from './family.ts'
 import { Issuers } from './issuers.ts'
 import { redactTarget } from './redact.ts'
+import { RefusedBy } from './refused-by.ts'
 
 /** What the recorder asks of a logger. */
 export interface Log {
@@ -83,11 +84,15 @@ const OTHER = METHODS.length - 1
 export class Recorder {
   readonly metrics: TrafficMetrics
   readonly issuers = new Issuers()
+  readonly refusedBy = new RefusedBy()
   readonly #log: Log
+  /** Milliseconds since the epoch. */
+  readonly #wallClock: () => number
 
-  constructor(metrics: TrafficMetrics, log: Log) {
+  constructor(metrics: TrafficMetrics, log: Log, wallClock: () => number) {
     this.metrics = metrics
     this.#log = log
+    this.#wallClock = wallClock
   }
 
   /** The numbers of a route; made once, kept by the route. */
@@ -155,12 +160,14 @@ export class Recorder {
   refused(refusal: Refusal, facts: Detail): void {
     const { stage, level } = REFUSALS[refusal.reason]
     this.metrics.refusals.child(stage, refusal.reason).value++
+    this.refusedBy.note(String(facts['client'] ?? ''), refusal.reason, this.#wallClock())
     this.#log[level]({ stage, reason: refusal.reason, ...facts, ...refusal.detail }, 'refused')
   }
 
   /** Counts a request that did not pass; its line is the request's own. A fault of ours gets its stack as well. */
-  requestRefused(refusal: Refusal, requestId: string): void {
+  requestRefused(refusal: Refusal, requestId: string, client: string): void {
     this.metrics.refusals.child(refusal.row.stage, refusal.reason).value++
+    this.refusedBy.note(client, refusal.reason, this.#wallClock())
     if (refusal.reason === 'unexpected') this.#log.error({ requestId, err: describe(refusal.cause) }, 'unexpected')
   }
 

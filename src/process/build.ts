@@ -80,7 +80,7 @@ export async function buildParts(loaded: Loaded, surroundings: Surroundings): Pr
   const { monotonic, wallClock } = surroundings
   const metrics = createTrafficMetrics()
   zeroHandshakes(metrics)
-  const recorder = new Recorder(metrics, surroundings.log)
+  const recorder = new Recorder(metrics, surroundings.log, wallClock)
   const inForce = build(loaded, recorder, surroundings, 1)
   const requestId = requestIds(surroundings.seed)
   const live = new Roll<Transaction>()

@@ -10,7 +10,7 @@ function start() {
   const lines: Line[] = []
   const write = (level: string) => (fields: object, msg: string): void => void lines.push({ level, msg, ...fields })
   const metrics = createTrafficMetrics()
-  const recorder = new Recorder(metrics, { info: write('info'), warn: write('warn'), error: write('error') })
+  const recorder = new Recorder(metrics, { info: write('info'), warn: write('warn'), error: write('error') }, () => 7)
   return { lines, metrics, recorder, numbers: recorder.routeNumbers('tideoffice', 'blob') }
 }
 
@@ -45,9 +45,10 @@ void t.test('methods and classes outside the sets', async (test) => {
 void t.test('a refused request: counted once with its stage, its line at the level of its row', async (test) => {
   const { lines, metrics, recorder, numbers } = start()
   const refusal = new Refusal('sas-signature', { kind: 'service' })
-  recorder.requestRefused(refusal, 'id')
+  recorder.requestRefused(refusal, 'id', '192.0.2.7')
   recorder.requestCompleted(finished({ refusal, status: 403, sas: { kind: 'service', outcome: 'sas-signature' }, broken: true, upstreamDuration: null }, numbers))
   test.equal(metrics.refusals.child('sas', 'sas-signature').value, 1)
+  test.strictSame(recorder.refusedBy.list(), [{ range: '192.0.2.0/24', reason: 'sas-signature', count: 1, lastSeen: 7 }])
   test.match(lines, [{ level: 'warn', msg: 'request', reason: 'sas-signature', refusal: { kind: 'service' }, sas: 'sas-signature', sasKind: 'service', broken: true }])
   test.equal(lines.length, 1)
   test.notHas(lines[0], 'upstreamMs')
@@ -55,8 +56,8 @@ void t.test('a refused request: counted once with its stage, its line at the lev
 
 void t.test('a fault of ours gets its stack, in a line of its own', async (test) => {
   const { lines, recorder } = start()
-  recorder.requestRefused(new Refusal('unexpected', {}, {}, new TypeError('broken')), 'id')
-  recorder.requestRefused(new Refusal('unexpected', {}, {}, 'no error'), 'id2')
+  recorder.requestRefused(new Refusal('unexpected', {}, {}, new TypeError('broken')), 'id', '192.0.2.7')
+  recorder.requestRefused(new Refusal('unexpected', {}, {}, 'no error'), 'id2', '192.0.2.7')
   test.match(lines, [{ level: 'error', msg: 'unexpected', requestId: 'id', err: { type: 'TypeError', message: 'broken', stack: /recorder\.test/ } }, { requestId: 'id2', err: { type: 'string' } }])
 })
 
@@ -69,6 +70,7 @@ void t.test('a connection that got no further', async (test) => {
     { level: 'info', msg: 'refused', stage: 'door', reason: 'hello-timeout', listener: 'plain' },
   ])
   test.equal(metrics.refusals.child('handshake', 'tls-version').value, 1)
+  test.strictSame(recorder.refusedBy.list().map(({ range, reason }) => `${range} ${reason}`), ['192.0.2.0/24 tls-version', 'unknown hello-timeout'])
 })
 
 void t.test('connections, hellos, handshakes, signatures', async (test) => {

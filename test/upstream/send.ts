@@ -16,7 +16,7 @@ import { within } from '../support/until.ts'
 const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
 export function newNumbers(): UpstreamNumbers {
-  return new Recorder(createTrafficMetrics(), quiet).upstreamNumbers('tideoffice.blob')
+  return new Recorder(createTrafficMetrics(), quiet, () => 0).upstreamNumbers('tideoffice.blob')
 }
 
 export interface TestPool {
