@@ -38,14 +38,16 @@ export interface NamedGroup {
   readonly openssl: string
   /** Not before TLS 1.3. */
   readonly only13: boolean
+  /** What is recorded today stays closed to a quantum computer. */
+  readonly postQuantum: boolean
 }
 
 /** In our order of preference. */
 export const NAMED_GROUPS: readonly NamedGroup[] = [
-  { id: 0x11ec, iana: 'X25519MLKEM768', openssl: 'X25519MLKEM768', only13: true },
-  { id: 0x001d, iana: 'x25519', openssl: 'X25519', only13: false },
-  { id: 0x0017, iana: 'secp256r1', openssl: 'P-256', only13: false },
-  { id: 0x0018, iana: 'secp384r1', openssl: 'P-384', only13: false },
+  { id: 0x11ec, iana: 'X25519MLKEM768', openssl: 'X25519MLKEM768', only13: true, postQuantum: true },
+  { id: 0x001d, iana: 'x25519', openssl: 'X25519', only13: false, postQuantum: false },
+  { id: 0x0017, iana: 'secp256r1', openssl: 'P-256', only13: false, postQuantum: false },
+  { id: 0x0018, iana: 'secp384r1', openssl: 'P-384', only13: false, postQuantum: false },
 ]
 
 const SIGNATURE_ALGORITHMS = [
