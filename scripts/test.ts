@@ -1,8 +1,8 @@
-// `npm test`: type-checks, lints and runs every test. `--static` stops before the tests; all other arguments go to tap
-// (file names, --bail, --timeout=N). The last line is `N passed, N failed`.
+// `npm test`: type-checks, lints and runs every test. `--static` stops before the tests, `--ops` runs those of test/ops
+// and nothing else; all other arguments go to tap (file names, --bail, --timeout=N). The last line is `N passed, N failed`.
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { details, lastLine, reporter, type Report } from './tap-report.ts'
@@ -18,10 +18,16 @@ const CHECKS: readonly (readonly [command: string, ...args: string[]])[] = [
 
 async function main(args: readonly string[]): Promise<void> {
   const onlyStatic = args.includes('--static')
+  if (args.includes('--ops')) return finish(await runTests([...args.filter((arg) => arg !== '--ops'), ...opsTests()]))
   const checks = await staticChecks()
   if (onlyStatic) return finish({ ...checks, passed: CHECKS.length - checks.failed.length })
   const tests = await runTests(args)
   finish({ ...tests, failed: [...checks.failed, ...tests.failed] })
+}
+
+/** What needs programs of Debian's: image, chart, unit, rules, page. Each skips where its programs are missing. */
+function opsTests(): string[] {
+  return globSync('test/ops/*.test.ts', { cwd: ROOT }).toSorted()
 }
 
 function finish(report: Report): void {

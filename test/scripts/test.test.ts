@@ -54,7 +54,7 @@ interface Stubs { readonly tap: string; readonly tapCode?: number; readonly tscC
 
 function runTests(t: Test, { tap, tapCode = 0, tscCode = 0 }: Stubs, ...args: string[]) {
   const folder = t.testdir({
-    'scripts': {}, 'node_modules': {}, '.taprc': 'disable-coverage: true\n', 'package.json': '{"type":"module"}', 'tap-output': tap,
+    'scripts': {}, 'test': { ops: { 'b.test.ts': '', 'a.test.ts': '', 'note.md': '' } }, 'node_modules': {}, '.taprc': 'disable-coverage: true\n', 'package.json': '{"type":"module"}', 'tap-output': tap,
     'bin': {
       tsc: `#!/bin/sh\necho 'src/a.ts(1,1): error TS1: bad'; exit ${tscCode}\n`,
       oxlint: '#!/bin/sh\nexit 0\n',
@@ -114,4 +114,11 @@ await test('plugins are built once; arguments go to tap; --static does without i
   const checks = runTests(t, { tap: GOOD }, '--static')
   t.strictSame(checks.calls, [])
   t.equal(checks.last, '2 passed, 0 failed')
+})
+
+await test('--ops runs the tests of test/ops and no check', async (t) => {
+  const { calls, last, stdout } = runTests(t, { tap: GOOD, tscCode: 2 }, '--ops', '--bail')
+  t.match(calls, ['build', /^--reporter=tap --jobs=\d --timeout=\d+ --bail test\/ops\/a\.test\.ts test\/ops\/b\.test\.ts$/])
+  t.equal(last, '2 passed, 0 failed, 2 skipped')
+  t.notMatch(stdout, /tsc/)
 })

@@ -1,0 +1,55 @@
+// Programs that a test needs and that not every machine has. CI has them all, and says so: there a missing one is a failure.
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/** Set by .ci/run: no test of test/ops may skip. */
+const MUST_NOT_SKIP = 'TIDEGATE_OPS'
+const ALSO = ['/usr/sbin', '/sbin']
+
+/** Takes names of programs. Gives tap's `skip`: why the test cannot run, false where it can or where it has to. */
+export function without(...programs: readonly string[]): string | false {
+  if (process.env[MUST_NOT_SKIP] === 'all') return false
+  const missing = programs.filter((program) => !isThere(program))
+  return missing.length === 0 ? false : `${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing`
+}
+
+function isThere(program: string): boolean {
+  return [...(process.env['PATH'] ?? '').split(delimiter), ...ALSO].some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
+
+export interface Ran {
+  /** The exit code, or the signal. */
+  readonly code: number | string
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface RunOptions {
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string>>
+  readonly input?: string
+}
+
+/** Runs a program to its end. Gives what it said; throws when it cannot be run. */
+export function run(program: string, args: readonly string[], { cwd, env = {}, input = '' }: RunOptions = {}): Ran {
+  const { status, signal, stdout, stderr, error } = spawnSync(program, args, {
+    encoding: 'utf8', input, maxBuffer: 1 << 28, env: { ...process.env, ...env }, ...(cwd === undefined ? {} : { cwd }),
+  })
+  if (error !== undefined) throw error
+  return { code: signal ?? status ?? 1, stdout, stderr }
+}
+
+/** As `run`; throws with what it said when it fails. Gives its standard output. */
+export function output(program: string, args: readonly string[], options: RunOptions = {}): string {
+  const { code, stdout, stderr } = run(program, args, options)
+  if (code !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${code}\n${stdout}${stderr}`)
+  return stdout
+}
