@@ -4,6 +4,7 @@ import { createServer, isIPv6, type BlockList, type Server, type Socket } from '
 import type { Server as TlsServer } from 'node:tls'
 import { Roll } from '../roll.ts'
 import { Refusal, type Detail, type Reason } from '../refusal.ts'
+import type { OfferNote } from '../observe/offers.ts'
 import type { Recorder } from '../observe/recorder.ts'
 import { amendArrival, recordArrival, type Arrival, type Offer } from './arrival.ts'
 import type { Census } from './census.ts'
@@ -21,8 +22,8 @@ export interface DoorOptions {
   readonly balancers: BlockList | undefined
   /** Reads a hello: `more` when it is not whole, `malformed` when TLS has to say what is wrong. */
   readonly readHello: (bytes: Buffer) => Offer | 'more' | 'malformed'
-  /** The metric label of what a hello offers at most. */
-  readonly offeredVersion: (offer: Offer | undefined) => string
+  /** What is counted of a hello. */
+  readonly noteOf: (offer: Offer | undefined) => OfferNote
   /** Monotonic milliseconds. */
   readonly monotonic: () => number
   /** What a client offered, for the log. */
@@ -162,7 +163,7 @@ class Door implements FrontDoor {
     const offer = this.#options.readHello(bytes)
     if (offer === 'more') return false
     arrival.offer = offer === 'malformed' ? undefined : offer
-    this.#recorder.helloRead(this.#options.offeredVersion(arrival.offer))
+    this.#recorder.helloRead(arrival.address, this.#options.noteOf(arrival.offer))
     if (!this.#options.census.beginHandshake(arrival)) {
       this.#refuse(socket, arrival, new Refusal('too-many-handshakes'))
       return true

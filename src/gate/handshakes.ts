@@ -3,6 +3,7 @@
 import type { Server as TlsServer, TLSSocket } from 'node:tls'
 import { arrivalOf, type Arrival, type Offer } from '../door/arrival.ts'
 import type { FrontDoor } from '../door/front-door.ts'
+import type { OfferNote } from '../observe/offers.ts'
 import type { Recorder } from '../observe/recorder.ts'
 import { Refusal, type Detail } from '../refusal.ts'
 import type { Roll } from '../roll.ts'
@@ -71,6 +72,7 @@ function completed(socket: TLSSocket, arrival: Arrival, offer: Offer, recorder: 
   const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined
   if (certificate !== undefined) arrival.peer = peerIdentity(certificate)
   recorder.handshakeCompleted({
+    client: arrival.address,
     version,
     suite: suiteName(socket.getCipher().name),
     group: groupFor(offer, version),
@@ -91,14 +93,20 @@ const LISTED = 24
 
 /** What a client offered, for the log: suites by name where they are ours, by number otherwise. */
 export function describeOffer(offer: Offer | undefined): Detail {
-  if (offer === undefined) return { offered: offeredVersion(undefined) }
-  const { serverName } = offer
+  const { offered, serverName } = noteOf(offer)
+  if (offer === undefined) return { offered }
   return {
-    offered: offeredVersion(offer),
+    offered,
     suites: offer.suites.slice(0, LISTED).map((id) => SUITE_NAMES.get(id) ?? hex(id)),
     groups: offer.groups.slice(0, LISTED).map(hex),
-    serverName: serverName === undefined ? null : NAME.test(serverName) ? serverName : 'unreadable',
+    serverName,
   }
+}
+
+/** What of a hello is counted by client: never more of its name than a host name may hold. */
+export function noteOf(offer: Offer | undefined): OfferNote {
+  const name = offer?.serverName
+  return { offered: offeredVersion(offer), serverName: name === undefined ? null : NAME.test(name) ? name : 'unreadable' }
 }
 
 function hex(id: number): string {

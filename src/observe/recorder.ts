@@ -3,6 +3,7 @@ import { REFUSALS, type Detail, type Refusal } from '../refusal.ts'
 import { CLASSES, METHODS, type SERVICE_LABELS, UPSTREAM_RESULTS, zeroSasOutcomes, type TrafficMetrics } from './metrics.ts'
 import type { Cell, Distribution } from './family.ts'
 import { Issuers } from './issuers.ts'
+import { Offers, type OfferNote } from './offers.ts'
 import { redactTarget } from './redact.ts'
 import { RefusedBy } from './refused-by.ts'
 
@@ -69,6 +70,7 @@ export interface PassedSas {
 
 /** A finished handshake. */
 export interface FinishedHandshake {
+  readonly client: string
   readonly version: string
   readonly suite: string
   readonly group: string
@@ -84,6 +86,7 @@ const OTHER = METHODS.length - 1
 export class Recorder {
   readonly metrics: TrafficMetrics
   readonly issuers = new Issuers()
+  readonly offers = new Offers()
   readonly refusedBy = new RefusedBy()
   readonly #log: Log
   /** Milliseconds since the epoch. */
@@ -138,9 +141,10 @@ export class Recorder {
     this.metrics.connectionsOpen.child(listener).value--
   }
 
-  /** A ClientHello is whole; `offered` is one of OFFERED. */
-  helloRead(offered: string): void {
-    this.metrics.hellos.child(offered).value++
+  /** A ClientHello is whole. */
+  helloRead(client: string, note: OfferNote): void {
+    this.metrics.hellos.child(note.offered).value++
+    this.offers.hello(client, note, this.#wallClock())
   }
 
   /** A connection did not begin with TLS; `protocol` is one of PROTOCOLS. */
@@ -154,6 +158,7 @@ export class Recorder {
     this.metrics.handshakes.child(done.version, done.suite, resumed, done.clientCertificate ? 'yes' : 'no').value++
     this.metrics.handshakeDuration.child(resumed).observe(done.seconds)
     this.metrics.groups.child(done.group).value++
+    this.offers.completed(done.client, done)
   }
 
   /** A connection that did not get as far as HTTP: its metric and its line. `facts` say who and what was offered. */

@@ -9,7 +9,7 @@ import { Census, type DoorLimits } from '../door/census.ts'
 import { openFrontDoor, openPlainDoor, type DoorOptions, type FrontDoor } from '../door/front-door.ts'
 import { buildGate, type GateOptions } from '../gate/app.ts'
 import { serviceOf, type Snapshot } from '../gate/admit.ts'
-import { describeOffer, watchHandshakes } from '../gate/handshakes.ts'
+import { describeOffer, noteOf, watchHandshakes } from '../gate/handshakes.ts'
 import { keepPace } from '../gate/pace.ts'
 import type { Transaction, TransactionContext } from '../gate/transaction.ts'
 import type { Tunnel } from '../gate/websocket.ts'
@@ -18,7 +18,7 @@ import { Roll } from '../roll.ts'
 import { Recorder, type Log } from '../observe/recorder.ts'
 import { createKeptResults } from '../sas/admission.ts'
 import { CertStore, type ClientTrustOptions } from '../tls/cert-store.ts'
-import { offeredVersion, readClientHello } from '../tls/client-hello.ts'
+import { readClientHello } from '../tls/client-hello.ts'
 import { CIPHER_SUITES, NAMED_GROUPS, serverOptions } from '../tls/policy.ts'
 import { hostName, isApis } from '../upstream/routes.ts'
 import type { UpstreamPool } from '../upstream/pool.ts'
@@ -225,7 +225,7 @@ function doorOptions({ config }: Loaded, inForce: InForce, by: { requestId: () =
       wallClock: by.wallClock,
     },
     readHello: readClientHello,
-    offeredVersion,
+    noteOf,
     describeOffer,
     monotonic: by.monotonic,
   }

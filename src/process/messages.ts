@@ -2,6 +2,8 @@
 import type { AddressInfo } from 'node:net'
 import type { ExposedValues } from '../observe/family.ts'
 import type { IssuerCount } from '../observe/issuers.ts'
+import type { ClientOffers } from '../observe/offers.ts'
+import type { RefusedCount } from '../observe/refused-by.ts'
 
 export interface Bound {
   readonly tls: string
@@ -24,7 +26,7 @@ export type FromWorker =
   | { readonly kind: 'failed'; readonly why: string }
   /** A fault of its own: it drains, and another one should take its place at once. */
   | { readonly kind: 'leaving' }
-  | { readonly kind: 'metrics'; readonly id: number; readonly values: ExposedValues[]; readonly issuers: readonly IssuerCount[] }
+  | { readonly kind: 'metrics'; readonly id: number; readonly values: ExposedValues[]; readonly issuers: readonly IssuerCount[]; readonly offers: readonly ClientOffers[]; readonly refusedBy: readonly RefusedCount[] }
 
 /** What a worker is to run. It is given the files as the supervisor checked them, not what the disk holds by now. */
 export interface WorkerOrders {

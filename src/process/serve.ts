@@ -34,7 +34,10 @@ export async function serve(loaded: Loaded): Promise<void> {
     metrics,
     log: sink.log,
     publish: (next, checkedAt) => supervisor.reload(next, checkedAt),
-    taken: (next, generation) => recordState(metrics, next, versions, generation),
+    taken: (next, generation) => {
+      sink.log.level = next.config.log.level
+      recordState(metrics, next, versions, generation)
+    },
   })
   const addresses: Record<string, string> = {}
   const own = async (): Promise<ExposedValues[]> => {
@@ -50,14 +53,14 @@ export async function serve(loaded: Loaded): Promise<void> {
     },
     status: async () => {
       await supervisor.collect()
-      return statusOf({ loaded: reloader.loaded, generation: reloader.generation, reloads: reloader.history, versions, addresses, numbers: supervisor.totals.with(await own()), issuers: supervisor.totals.issuers, missing: readiness.missing, now: Date.now() })
+      return statusOf({ loaded: reloader.loaded, generation: reloader.generation, reloads: reloader.history, versions, addresses, numbers: supervisor.totals.with(await own()), issuers: supervisor.totals.issuers, offers: supervisor.totals.offers, refusedBy: supervisor.totals.refusedBy, missing: readiness.missing, now: Date.now() })
     },
     connection: (change) => {
       metrics.connectionsOpen.child('admin').value += change
       if (change > 0) metrics.connections.child('admin').value++
     },
   })
-  endGracefully({ loaded, supervisor, admin, readiness, sink })
+  endGracefully({ reloader, supervisor, admin, readiness, sink })
   process.on('SIGHUP', () => void reloader.reload())
   await admin.listen({ host: config.listen.admin.host, port: config.listen.admin.port })
   const bound = await supervisor.start()
@@ -85,7 +88,7 @@ function watchCertificates(reloader: Reloader, readiness: Readiness): void {
 }
 
 interface Ending {
-  readonly loaded: Loaded
+  readonly reloader: Reloader
   readonly supervisor: Supervisor
   readonly admin: { close(): Promise<void> }
   readonly readiness: Readiness
@@ -93,10 +96,12 @@ interface Ending {
 }
 
 /** The order of the end: readiness off, the announced pause, drain, then the log. A second signal ends at once. */
-function endGracefully({ loaded, supervisor, admin, readiness, sink }: Ending): void {
-  const { announce, deadline } = loaded.config.drain
+function endGracefully({ reloader, supervisor, admin, readiness, sink }: Ending): void {
   process.on('exit', () => supervisor.kill())
-  closeWithGrace({ delay: announce + deadline + GRACE_MS, skip: ['SIGHUP'], logger: false }, async ({ signal, err }) => {
+  closeWithGrace({ delay: false, skip: ['SIGHUP'], logger: false }, async ({ signal, err }) => {
+    // Read now: a reload may have changed them.
+    const { announce, deadline } = reloader.loaded.config.drain
+    setTimeout(() => process.exit(1), announce + deadline + GRACE_MS).unref()
     readiness.startDraining()
     if (err !== undefined) sink.log.error({ err: { type: err.name, message: err.message, stack: err.stack } }, 'uncaught')
     sink.log.info({ signal, announceMs: announce, deadlineMs: deadline }, 'draining')

@@ -3,12 +3,17 @@ import { readFileSync } from 'node:fs'
 import type { Loaded } from '../config/load.ts'
 import type { ExposedValues } from '../observe/family.ts'
 import type { IssuerCount } from '../observe/issuers.ts'
+import type { ClientOffers } from '../observe/offers.ts'
+import type { RefusedCount } from '../observe/refused-by.ts'
 import type { StateMetrics } from '../observe/metrics.ts'
 import { SERVICE_NAMES } from '../azure/services.ts'
 import type { ReloadRecord } from './reload.ts'
+import { tlsStatusOf } from './tls-status.ts'
 import { sum } from './totals.ts'
 
 const DAY = 86_400_000
+/** Address ranges with most refusals that /status lists. */
+const RANGES_SHOWN = 100
 
 export interface Versions {
   readonly tidegate: string
@@ -106,13 +111,15 @@ export interface StatusFacts {
   readonly addresses: object
   readonly numbers: ExposedValues[][]
   readonly issuers: readonly IssuerCount[]
+  readonly offers: readonly ClientOffers[]
+  readonly refusedBy: readonly RefusedCount[]
   readonly missing: readonly string[]
   /** Milliseconds since the epoch. */
   readonly now: number
 }
 
 /** The body of /status. */
-export function statusOf({ loaded, generation, reloads, versions, addresses, numbers, issuers, missing, now }: StatusFacts): object {
+export function statusOf({ loaded, generation, reloads, versions, addresses, numbers, issuers, offers, refusedBy, missing, now }: StatusFacts): object {
   return {
     version: versions.tidegate,
     versions,
@@ -126,7 +133,9 @@ export function statusOf({ loaded, generation, reloads, versions, addresses, num
     listeners: addresses,
     routes: routesOf(loaded),
     refusals: refusalsIn(numbers),
+    refusedBy: refusedBy.slice(0, RANGES_SHOWN).map((entry) => ({ ...entry, lastSeen: new Date(entry.lastSeen).toISOString() })),
     sas: sasStatus(numbers, issuers),
+    tls: tlsStatusOf(loaded.config.tls.profile, sum(numbers), offers),
   }
 }
 

@@ -194,8 +194,8 @@ export class Supervisor {
     return this.#bound
   }
 
-  #answered(worker: Worker, { id, values, issuers }: FromWorker & { kind: 'metrics' }): void {
-    this.totals.update(worker.id, values, issuers)
+  #answered(worker: Worker, { id, values, issuers, refusedBy, offers }: FromWorker & { kind: 'metrics' }): void {
+    this.totals.update(worker.id, values, issuers, refusedBy, offers)
     this.#asked.get(id)?.()
   }
 

@@ -2,19 +2,29 @@
 import { AggregatorRegistry } from 'prom-client'
 import type { ExposedValues } from '../observe/family.ts'
 import { mergeIssuers, type IssuerCount } from '../observe/issuers.ts'
+import { mergeOffers, type ClientOffers } from '../observe/offers.ts'
+import { mergeRefused, type RefusedCount } from '../observe/refused-by.ts'
 
+/** Of workers that are gone: a gateway whose workers die often must not grow. */
+const RETIRED_LIMIT = 1000
 
 /** Keeps what each worker last said, and what those that are gone had counted. */
 export class Totals {
   readonly #last = new Map<number, ExposedValues[]>()
   readonly #issuers = new Map<number, readonly IssuerCount[]>()
+  readonly #refusedBy = new Map<number, readonly RefusedCount[]>()
   #retired: ExposedValues[] = []
   #retiredIssuers: readonly IssuerCount[] = []
+  readonly #offers = new Map<number, readonly ClientOffers[]>()
+  #retiredOffers: readonly ClientOffers[] = []
+  #retiredRefusedBy: readonly RefusedCount[] = []
 
   /** The latest numbers of a worker, by its process id. */
-  update(worker: number, values: ExposedValues[], issuers: readonly IssuerCount[] = []): void {
+  update(worker: number, values: ExposedValues[], issuers: readonly IssuerCount[] = [], refusedBy: readonly RefusedCount[] = [], offers: readonly ClientOffers[] = []): void {
     this.#last.set(worker, values)
     this.#issuers.set(worker, issuers)
+    this.#offers.set(worker, offers)
+    this.#refusedBy.set(worker, refusedBy)
   }
 
   /** A worker is gone: its gauges go with it, its counters stay. */
@@ -23,6 +33,10 @@ export class Totals {
     this.#last.delete(worker)
     this.#retiredIssuers = mergeIssuers([this.#retiredIssuers, this.#issuers.get(worker) ?? []])
     this.#issuers.delete(worker)
+    this.#retiredOffers = mergeOffers([this.#retiredOffers, this.#offers.get(worker) ?? []])
+    this.#offers.delete(worker)
+    this.#retiredRefusedBy = mergeRefused([this.#retiredRefusedBy, this.#refusedBy.get(worker) ?? []]).slice(0, RETIRED_LIMIT)
+    this.#refusedBy.delete(worker)
     if (values === undefined) return
     const counting = values.filter((family) => family.type !== 'gauge' && family.aggregator === 'sum')
     this.#retired = sum([this.#retired, counting])
@@ -31,6 +45,16 @@ export class Totals {
   /** Who hands out tokens, over all workers. */
   get issuers(): IssuerCount[] {
     return mergeIssuers([this.#retiredIssuers, ...this.#issuers.values()])
+  }
+
+  /** Who offers less than TLS 1.3, over all workers. */
+  get offers(): ClientOffers[] {
+    return mergeOffers([this.#retiredOffers, ...this.#offers.values()])
+  }
+
+  /** Which address ranges were refused, over all workers. */
+  get refusedBy(): RefusedCount[] {
+    return mergeRefused([this.#retiredRefusedBy, ...this.#refusedBy.values()])
   }
 
   /** All workers' numbers, with `own` ones of the supervisor. */

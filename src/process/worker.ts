@@ -1,7 +1,7 @@
 // A worker process: carries the traffic, and does what the supervisor says.
 import { randomBytes } from 'node:crypto'
 import { loadConfig, type Loaded } from '../config/load.ts'
-import { createLogger } from '../observe/log.ts'
+import { createLogger, type LogSink } from '../observe/log.ts'
 import type { Cell } from '../observe/family.ts'
 import { buildParts, type Parts } from './build.ts'
 import { collectEarly } from './collector.ts'
@@ -17,9 +17,9 @@ async function run(orders: WorkerOrders): Promise<void> {
   const dropped: { cell?: Cell } = {}
   const loaded = await loadGiven(orders)
   const { config } = loaded
-  const { log, flush } = createLogger({ level: config.log.level, fd: 1, onDropped: (lines) => countDropped(dropped.cell, lines) })
+  const sink = createLogger({ level: config.log.level, fd: 1, onDropped: (lines) => countDropped(dropped.cell, lines) })
   const parts = await buildParts(loaded, {
-    log,
+    log: sink.log,
     seed: randomBytes(10),
     wallClock,
     monotonic,
@@ -31,7 +31,7 @@ async function run(orders: WorkerOrders): Promise<void> {
   dropped.cell = parts.metrics.logLinesDropped.child()
   collectEarly()
   const addresses = await listen(parts, config, { ports: orders.ports, shared: orders.workers > 1 })
-  obey(parts, config.drain.deadline, flush)
+  obey(parts, sink)
   tell({ kind: 'listening', addresses })
 }
 
@@ -45,9 +45,10 @@ function loadGiven({ file, contents, checkedAt }: WorkerOrders): Promise<Loaded>
   })
 }
 
-async function reload(parts: Parts, orders: WorkerOrders): Promise<void> {
+async function reload(parts: Parts, { log }: LogSink, orders: WorkerOrders): Promise<void> {
   try {
     parts.publish(await loadGiven(orders), Buffer.from(orders.ticketKeys, 'base64'))
+    log.level = parts.config.log.level
     tell({ kind: 'reloaded', why: null })
   } catch (error) {
     tell({ kind: 'reloaded', why: error instanceof Error ? error.message : 'unknown' })
@@ -68,12 +69,13 @@ function countDropped(cell: Cell | undefined, lines: number): void {
   if (cell !== undefined) cell.value += lines
 }
 
-function obey(parts: Parts, deadline: number, flush: () => void): void {
+function obey(parts: Parts, sink: LogSink): void {
+  const { flush } = sink
   let leaving = false
   const leave = (): void => {
     if (leaving) return
     leaving = true
-    void drain(parts, deadline, monotonic).finally(() => {
+    void drain(parts, parts.config.drain.deadline, monotonic).finally(() => {
       flush()
       process.exit(process.exitCode ?? 0)
     })
@@ -82,8 +84,8 @@ function obey(parts: Parts, deadline: number, flush: () => void): void {
     if (message.kind === 'drain') leave()
     else if (message.kind === 'ticket-keys') parts.server.setTicketKeys(Buffer.from(message.keys, 'base64'))
     else if (message.kind === 'learned') remember(parts, message.key)
-    else if (message.kind === 'reload') void reload(parts, message)
-    else if (message.kind === 'metrics') void parts.metrics.registry.getMetricsAsJSON().then((values) => tell({ kind: 'metrics', id: message.id, values: values as never, issuers: parts.recorder.issuers.list() }))
+    else if (message.kind === 'reload') void reload(parts, sink, message)
+    else if (message.kind === 'metrics') void parts.metrics.registry.getMetricsAsJSON().then((values) => tell({ kind: 'metrics', id: message.id, values: values as never, issuers: parts.recorder.issuers.list(), offers: parts.recorder.offers.list(), refusedBy: parts.recorder.refusedBy.list() }))
   })
   // Ctrl-C reaches the whole group: the supervisor says what happens.
   process.on('SIGINT', () => undefined)
