@@ -10,7 +10,7 @@ import { Refusal } from '../refusal.ts'
 import type { Roll } from '../roll.ts'
 import { admit, findSite, isApiPermit, serviceOf, type ApiPermit, type Snapshot } from './admit.ts'
 import { givePassage } from './api-proxy.ts'
-import { deliverRefusal, isEnding } from './deliver.ts'
+import { deliverRefusal, isEnding, lingerAtEnd } from './deliver.ts'
 import type { ForwardContext } from './forward.ts'
 import { factsOf } from './facts.ts'
 import { readRequestFields } from './headers.ts'
@@ -65,7 +65,9 @@ export class Handlers {
       via: () => this.forwarding.via,
       recorder: options.context.recorder,
       tunnels: options.tunnels,
-      upstreamTimeout: options.limits.upstreamTimeout,
+      get upstreamTimeout() {
+        return options.limits.upstreamTimeout
+      },
       monotonic: options.context.monotonic,
       refuse: (socket, refusal) => this.#refuseSocket(socket, refusal, 'GET'),
     }
@@ -170,13 +172,23 @@ export class Handlers {
       socket.destroy()
       return
     }
-    // What follows a request that was to be the last is nobody's.
-    if (error.code === 'HPE_CLOSED_CONNECTION') return
+    // What follows a request that was to be the last is nobody's. Node has noticed the end itself, but for one that stands in a trailer.
+    if (error.code === 'HPE_CLOSED_CONNECTION') return this.#endAfterReplies(socket)
     const refusal = new Refusal(UNPARSABLE.get(error.code ?? '') ?? 'http-malformed', { code: error.code ?? null })
     const latest = currentReplies(socket).at(-1)
     if (latest === undefined || latest.req.complete) this.#endWith(socket, refusal, '')
     // The body broke off into something that is not HTTP while the request was being carried.
     else this.#breakOff(latest, refusal)
+  }
+
+  #endAfterReplies(socket: TLSSocket): void {
+    const end = (): void => {
+      if (isEnding(socket)) return
+      lingerAtEnd(socket)
+      socket.destroySoon()
+    }
+    if (currentReplies(socket).length === 0) end()
+    else endTurns(socket, end)
   }
 
   /** Ends a connection with a refusal, after the replies to what came before. */

@@ -13,16 +13,18 @@ export interface RequestFields {
   readonly chunked: boolean
   readonly expect: string | undefined
   readonly via: string
+  /** The caller's trace, not checked yet. */
+  readonly traceparent: string | undefined
   /** Copy and rename sources, by lower-case name; most requests have none. */
   readonly sources: ReadonlyMap<string, string>
 }
 
-const FIELD = { keep: 0, drop: 1, host: 2, contentLength: 3, transferEncoding: 4, connection: 5, expect: 6, via: 7, source: 8 } as const
+const FIELD = { keep: 0, drop: 1, host: 2, contentLength: 3, transferEncoding: 4, connection: 5, expect: 6, via: 7, source: 8, traceparent: 9 } as const
 type FieldKind = (typeof FIELD)[keyof typeof FIELD]
 
 const SPECIAL: ReadonlyMap<string, FieldKind> = new Map<string, FieldKind>([
   ['host', FIELD.host], ['content-length', FIELD.contentLength], ['transfer-encoding', FIELD.transferEncoding],
-  ['connection', FIELD.connection], ['expect', FIELD.expect], ['via', FIELD.via],
+  ['connection', FIELD.connection], ['expect', FIELD.expect], ['via', FIELD.via], ['traceparent', FIELD.traceparent],
   // Hop by hop (RFC 9110 section 7.6.1), with the ones that old software adds.
   ...['keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer', 'upgrade', 'http2-settings']
     .map((name): [string, FieldKind] => [name, FIELD.drop]),
@@ -31,13 +33,14 @@ const SPECIAL: ReadonlyMap<string, FieldKind> = new Map<string, FieldKind>([
   ...['x-ms-copy-source', 'x-ms-rename-source', 'x-ms-file-rename-source'].map((name): [string, FieldKind] => [name, FIELD.source]),
 ])
 const CLIENT_CLAIMS = /^(?:x-forwarded-|x-client-cert|x-ssl-|client-cert)/
-/** A Connection field never removes these (security.md S5); without its coding a body would be read as requests (S1). */
-const PROTECTED = /^(?:transfer-encoding$|authorization$|cookie$|host$|via$|content-|x-ms-|range$|if-|date$|expect$)/
+/** A Connection field never removes these, API keys and tokens among them (security.md S5); without its coding a body would be read as requests (S1). */
+const PROTECTED = /^(?:transfer-encoding$|authorization$|cookie$|host$|via$|content-|x-ms-|range$|if-|date$|expect$|(?:.*-)?(?:apikey|key|token)$)/
 
 // Clients send the same few names; the memory is bounded because they choose them.
 const kinds = new Map<string, FieldKind>()
 const KINDS_LIMIT = 2000
-const DIGITS = /^\d{1,15}$/
+/** Some readers take a leading zero for octal digits to come: RFC 9110 section 8.6 allows it, and nobody sends it. */
+const LENGTH = /^(?:0|[1-9]\d{0,14})$/
 
 function kindOf(name: string): FieldKind {
   const known = kinds.get(name)
@@ -62,6 +65,7 @@ interface Draft {
   chunked: boolean
   expect: string | undefined
   via: string
+  traceparent: string | undefined
   connection: string
   sources: Map<string, string>
 }
@@ -73,7 +77,7 @@ const NOTHING: ReadonlyMap<string, string> = new Map()
  * `http-malformed` what two readers could frame differently (security.md S1, S2).
  */
 export function readRequestFields(raw: readonly string[], http11: boolean): RequestFields {
-  const draft: Draft = { lines: '', host: undefined, contentLength: undefined, chunked: false, expect: undefined, via: '', connection: '', sources: NOTHING as Map<string, string> }
+  const draft: Draft = { lines: '', host: undefined, contentLength: undefined, chunked: false, expect: undefined, via: '', traceparent: undefined, connection: '', sources: NOTHING as Map<string, string> }
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string
     const value = raw[i + 1] as string
@@ -93,7 +97,7 @@ function readSpecial(draft: Draft, kind: FieldKind, name: string, value: string,
       draft.host = value
       return
     case FIELD.contentLength:
-      if (draft.contentLength !== undefined || !DIGITS.test(value)) refuse('http-malformed', { why: 'content length' })
+      if (draft.contentLength !== undefined || !LENGTH.test(value)) refuse('http-malformed', { why: 'content length' })
       draft.contentLength = Number(value)
       break
     case FIELD.transferEncoding:
@@ -108,6 +112,10 @@ function readSpecial(draft: Draft, kind: FieldKind, name: string, value: string,
       return
     case FIELD.via:
       draft.via += `,${value}`
+      break
+    case FIELD.traceparent:
+      // Two of them are as none (Trace Context section 3.2.1); they go up all the same.
+      draft.traceparent = draft.traceparent === undefined ? value : ''
       break
     default:
       noteSource(draft, name.toLowerCase(), value)

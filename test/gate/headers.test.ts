@@ -91,7 +91,7 @@ void t.test('shapes that two readers frame or route differently', async (test) =
     ['two rename sources', ['x-ms-rename-source', '/a', 'X-MS-Rename-Source', '/b']],
   ]
   for (const [what, raw, http11] of rows) test.equal(reasonOf(() => read(raw, http11)), 'http-malformed', what)
-  test.equal(read(['Content-Length', '007']).contentLength, 7)
+  test.equal(reasonOf(() => read(['Content-Length', '007'])), 'http-malformed', 'octal to some')
   test.equal(read(['Content-Length', '999999999999999']).contentLength, 999_999_999_999_999)
   test.equal(read(['Content-Length', '5'], false).contentLength, 5)
 })
