@@ -56,6 +56,7 @@ function jsonOfLeaf({ kind, minimum, maximum, enum: values }: Node): Json {
   const environment = { $ref: '#/$defs/environment' }
   if (kind === 'workers') return { anyOf: [{ type: 'integer', minimum, maximum }, { const: 'auto' }, environment] }
   if (kind === 'choice') return { anyOf: [{ enum: values }, environment] }
+  if (kind === 'ratio') return { anyOf: [{ type: 'number', minimum: 0, maximum: 1 }, environment] }
   if (kind === 'integer') return { anyOf: [{ type: 'integer', minimum, maximum }, environment] }
   const json = KINDS[kind].json
   return 'pattern' in json || json.type !== 'string' ? { anyOf: [json, environment] } : json

@@ -1,5 +1,6 @@
 // Reads the files of a configuration: regular ones only, each once, of bounded size, with a look at who else may read it.
-import { constants, open } from 'node:fs/promises'
+import { access, constants, open, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 
 const LARGEST = 1_048_576
 // K2 speaks of others. A group is left alone: it is how Kubernetes gives a mounted secret to a process that is not root.
@@ -21,7 +22,24 @@ export async function readBounded(file: string): Promise<FileRead | string> {
     if (size > LARGEST) return `more than ${LARGEST} bytes`
     return { bytes: await handle.readFile(), exposed: (mode & OTHERS) !== 0 }
   } catch (error) {
-    return error instanceof Error && 'code' in error ? String(error.code) : 'an unknown error'
+    return codeOf(error)
+  }
+}
+
+const codeOf = (error: unknown): string => error instanceof Error && 'code' in error ? String(error.code) : 'an unknown error'
+
+/** Whether lines can be appended to a file, by its absolute path: in words why not, such as ENOENT; undefined where they can. */
+export type Appendable = (file: string) => Promise<string | undefined>
+
+/** Looks without changing anything: a file that is not there yet needs a folder that takes one. */
+export const appendableHere: Appendable = async (file) => {
+  try {
+    const there = await stat(file).catch((error: unknown) => (codeOf(error) === 'ENOENT' ? undefined : Promise.reject(error)))
+    if (there !== undefined && !there.isFile()) return 'not a regular file'
+    await access(there === undefined ? dirname(file) : file, constants.W_OK)
+    return undefined
+  } catch (error) {
+    return codeOf(error)
   }
 }
 

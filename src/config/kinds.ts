@@ -108,6 +108,13 @@ export const KINDS = {
     shown: true,
     read: (value, bounds) => typeof value === 'number' ? inside(value, bounds) : new Unfit(),
   },
+  ratio: {
+    json: { type: 'number' },
+    title: 'number',
+    allowed: () => 'a number from 0 to 1',
+    shown: true,
+    read: (value) => typeof value === 'number' && value >= 0 && value <= 1 ? value : new Unfit(),
+  },
   workers: {
     json: { type: ['integer', 'string'] },
     title: 'whole number or `auto`',

@@ -6,10 +6,11 @@ import { CredentialFault, parseCredential, parseTrustBundle, type Credential, ty
 import { parseRevocationLists, type RevocationList } from '../tls/crl.ts'
 import { TICKET_SECRET_ALLOWED, parseTicketSecret } from '../tls/ticket-keys.ts'
 import { ACCOUNT_KEY_ALLOWED, parseAccountKey } from './account-key.ts'
-import { readAll, readBounded, type FileRead, type ReadFile } from './disk.ts'
+import { appendableHere, readAll, readBounded, type Appendable, type FileRead, type ReadFile } from './disk.ts'
 import type { Fault } from './fault.ts'
 import { KEY_FILE_ALLOWED, keyInFile } from '../sas/delegation-key.ts'
 import type { UserDelegationKey } from '../sas/signing-keys.ts'
+import { OTLP_HEADERS_ALLOWED, parseOtlpHeaders } from './otlp-headers.ts'
 import { parseConfig } from './parse.ts'
 import type { NamedFile } from './read.ts'
 import type { Config } from './schema.ts'
@@ -32,6 +33,8 @@ export interface Loaded {
   readonly clientTrust: ClientTrust | undefined
   /** What replicas derive their session ticket keys from; undefined where each makes its own. */
   readonly ticketSecret: Buffer | undefined
+  /** Fields that go with each export of spans; credentials as a rule. */
+  readonly traceHeaders: Readonly<Record<string, string>>
   /** By the absolute path that `Upstream.ca` names. */
   readonly trust: ReadonlyMap<string, TrustBundle>
   readonly warnings: readonly Fault[]
@@ -72,21 +75,30 @@ export interface Circumstances {
   readonly now: number
   /** Where files come from; the disk unless said. */
   readonly read?: ReadFile
+  /** Whether what is written can be; on the disk unless said. */
+  readonly appendable?: Appendable
 }
 
 /** Takes the name of a configuration file. Gives the configuration with what its files hold, or throws ConfigFaults. */
-export async function loadConfig(name: string, { environment, now, read = readBounded }: Circumstances): Promise<Loaded> {
+export async function loadConfig(name: string, { environment, now, read = readBounded, appendable = appendableHere }: Circumstances): Promise<Loaded> {
   const file = resolve(name)
   const text = await read(file)
   if (typeof text === 'string') throw new ConfigFaults(file, [{ path: file, found: text, allowed: 'a file that can be read' }], [])
   const parsed = parseConfig(text.bytes.toString('utf8'), { file, directory: dirname(file), environment })
-  const named = parsed.files.filter(({ use }) => (use !== 'client-ca' && use !== 'crl') || asksForCertificates('config' in parsed ? parsed.config : undefined))
+  const named = parsed.files.filter(({ use }) => use !== 'written' && ((use !== 'client-ca' && use !== 'crl') || asksForCertificates('config' in parsed ? parsed.config : undefined)))
   const held = await readAll(named.map((n) => n.file), read)
   const contents = readContents(named, held, now)
   const warnings = [...parsed.warnings, ...contents.warnings]
-  if (parsed.faults !== undefined || contents.faults.length > 0) throw new ConfigFaults(file, [...(parsed.faults ?? []), ...contents.faults], warnings)
+  const faults = [...(parsed.faults ?? []), ...contents.faults, ...await unwritable(parsed.files, appendable)]
+  if (parsed.faults !== undefined || faults.length > 0) throw new ConfigFaults(file, faults, warnings)
   const { config, digest } = parsed
   return Object.freeze({ file, config, digest, ...arrange(config, contents), warnings, files: [...new Set(named.map((n) => n.file))], contents: kept(file, text, held) })
+}
+
+async function unwritable(files: readonly NamedFile[], appendable: Appendable): Promise<Fault[]> {
+  const written = files.filter(({ use }) => use === 'written')
+  const found = await Promise.all(written.map(({ file }) => appendable(file)))
+  return written.flatMap(({ path, file }, i) => (found[i] === undefined ? [] : [{ path, found: `${file}: ${found[i]}`, allowed: 'a file that can be appended to' }]))
 }
 
 function kept(file: string, text: FileRead, held: ReadonlyMap<string, FileRead | string>): ReadonlyMap<string, FileRead> {
@@ -106,6 +118,7 @@ interface Contents {
   readonly keys: Map<string, KeyObject>
   readonly delegationKeys: Map<string, UserDelegationKey>
   readonly ticketSecrets: Buffer[]
+  readonly traceHeaders: Readonly<Record<string, string>>[]
   readonly clientCas: TrustBundle[]
   readonly lists: RevocationList[]
   readonly trust: Map<string, TrustBundle>
@@ -113,10 +126,10 @@ interface Contents {
   readonly warnings: Fault[]
 }
 
-const SECRET: ReadonlySet<NamedFile['use']> = new Set(['key', 'account-key', 'delegation-key', 'ticket-secret'])
+const SECRET: ReadonlySet<NamedFile['use']> = new Set(['key', 'account-key', 'delegation-key', 'ticket-secret', 'otlp-headers'])
 
 function readContents(named: readonly NamedFile[], read: ReadonlyMap<string, FileRead | string>, now: number): Contents {
-  const contents: Contents = { credentials: new Map(), keys: new Map(), delegationKeys: new Map(), ticketSecrets: [], clientCas: [], lists: [], trust: new Map(), faults: [], warnings: [] }
+  const contents: Contents = { credentials: new Map(), keys: new Map(), delegationKeys: new Map(), ticketSecrets: [], traceHeaders: [], clientCas: [], lists: [], trust: new Map(), faults: [], warnings: [] }
   const held = new Map<string, Held>()
   for (const { path, file, use } of named) {
     const found = read.get(file) ?? 'nothing'
@@ -133,6 +146,7 @@ function readContents(named: readonly NamedFile[], read: ReadonlyMap<string, Fil
     if (use === 'account-key') takeAccountKey(path, one, contents)
     if (use === 'delegation-key') takeDelegationKey(path, one, contents)
     if (use === 'ticket-secret') takeTicketSecret(path, one, contents)
+    if (use === 'otlp-headers') takeTraceHeaders(path, one, contents)
     if (use === 'client-ca') takeClientCa(path, one, contents)
     if (use === 'crl') takeLists(path, one, contents, now)
     const key = held.get(path.replace(/cert$/, 'key'))
@@ -157,6 +171,12 @@ function takeTicketSecret(path: string, { file, bytes }: Held, { ticketSecrets, 
   const secret = parseTicketSecret(bytes)
   if (typeof secret === 'string') faults.push({ path, found: `${file}: ${secret}`, allowed: TICKET_SECRET_ALLOWED })
   else ticketSecrets.push(secret)
+}
+
+function takeTraceHeaders(path: string, { file, bytes }: Held, { traceHeaders, faults }: Contents): void {
+  const headers = parseOtlpHeaders(bytes)
+  if (typeof headers === 'string') faults.push({ path, found: `${file}: ${headers}`, allowed: OTLP_HEADERS_ALLOWED })
+  else traceHeaders.push(headers)
 }
 
 function takeClientCa(path: string, { file, bytes }: Held, { clientCas, faults }: Contents): void {
@@ -203,9 +223,9 @@ function settle<T>(parse: () => T): T | CredentialFault {
 
 const present = <T>(items: readonly (T | undefined)[]): T[] => items.filter((item) => item !== undefined)
 
-type Arranged = Pick<Loaded, 'credentials' | 'clientCredentials' | 'accountKeys' | 'delegationKeys' | 'ticketSecret' | 'clientTrust' | 'trust'>
+type Arranged = Pick<Loaded, 'credentials' | 'clientCredentials' | 'accountKeys' | 'delegationKeys' | 'ticketSecret' | 'traceHeaders' | 'clientTrust' | 'trust'>
 
-function arrange(config: Config, { credentials, keys, delegationKeys, ticketSecrets, clientCas, lists, trust }: Contents): Arranged {
+function arrange(config: Config, { credentials, keys, delegationKeys, ticketSecrets, traceHeaders, clientCas, lists, trust }: Contents): Arranged {
   return {
     credentials: present(config.tls.certificates.map((_, i) => credentials.get(`tls.certificates[${i}]`))),
     clientCredentials: new Map(config.apis.flatMap((api, i) =>
@@ -215,6 +235,7 @@ function arrange(config: Config, { credentials, keys, delegationKeys, ticketSecr
     delegationKeys: new Map((config.storage?.accounts ?? []).map((account, i) =>
       [account.name, present((account.userDelegationKeys ?? []).map((_, k) => delegationKeys.get(`storage.accounts[${i}].userDelegationKeys[${k}]`)))] as const)),
     ticketSecret: ticketSecrets[0],
+    traceHeaders: traceHeaders[0] ?? {},
     clientTrust: clientCas[0] === undefined ? undefined : { bundle: clientCas[0], lists },
     trust,
   }

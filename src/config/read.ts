@@ -95,6 +95,7 @@ function substitute(text: string, kind: Kind, path: string, { environment, fault
 // What the environment gives is always text: a number or a truth value is meant where only that can stand.
 function scalarOf(text: string, { json: { type = [] } }: Kind): string | number | boolean {
   if (type.includes('integer') && /^\d+$/.test(text)) return Number(text)
+  if (type.includes('number') && /^\d+(?:\.\d+)?$/.test(text)) return Number(text)
   if (type.includes('boolean') && (text === 'true' || text === 'false')) return text === 'true'
   return text
 }

@@ -15,6 +15,7 @@ export function ruleFaults(draft: Draft, faults: readonly Fault[]): Fault[] {
     ...sameRoutes(draft),
     ...takenHosts(draft),
     ...farSides(draft).flatMap(insecure),
+    ...insecureTracing(draft),
     ...saidTwice(draft),
     ...withoutAuthority(draft),
   ]
@@ -98,6 +99,12 @@ function insecure({ urlPath, path, endpoint: { url, connect, secondary, insecure
     ...(safe(url) ? [] : [{ path: urlPath, found: 'an http URL', allowed }]),
     ...(safe(secondary) ? [] : [{ path: `${path}.secondary`, found: 'an http URL', allowed }]),
   ]
+}
+
+function insecureTracing({ tracing }: Draft): Fault[] {
+  if (tracing === undefined) return []
+  const { endpoint: url, insecureLoopback = false } = tracing
+  return insecure({ path: 'tracing', urlPath: 'tracing.endpoint', endpoint: { ...(url === undefined ? {} : { url }), insecureLoopback }, service: 'api' })
 }
 
 function saidTwice({ apis = [] }: Draft): Fault[] {

@@ -4,8 +4,11 @@ import { Type, type Static, type TArray, type TObject, type TOptional, type TPro
 import { KINDS, type Bounds, type KindName } from './kinds.ts'
 import type { Connect, EndpointUrl } from './url.ts'
 
-/** What is done with a file that the configuration names. `client-ca` and `crl` are read where client certificates are asked for. */
-export type FileUse = 'certificate' | 'key' | 'account-key' | 'delegation-key' | 'ticket-secret' | 'trust' | 'client-ca' | 'crl'
+/**
+ * What is done with a file that the configuration names. `client-ca` and `crl` are read where client certificates are asked
+ * for; what is `written` is never read.
+ */
+export type FileUse = 'certificate' | 'key' | 'account-key' | 'delegation-key' | 'ticket-secret' | 'trust' | 'client-ca' | 'crl' | 'otlp-headers' | 'written'
 
 /** A node of the schema as the reader and the reference see it. */
 export interface Node extends Bounds {
@@ -45,6 +48,8 @@ const integer = (fallback: number, minimum: number, maximum: number, description
 
 const duration = (fallback: string, description: string, { minimum = 1, maximum = DAY }: Bounds = {}) =>
   leaf<number>('duration', description, { default: fallback, minimum, maximum })
+
+const ratio = (description: string) => leaf<number>('ratio', description, { default: 1 })
 
 const boolean = (fallback: boolean, description: string) => leaf<boolean>('boolean', description, { default: fallback })
 
@@ -169,6 +174,20 @@ const LIMITS = section('What the gateway takes on.', {
   upstreamTimeout: duration('60s', 'From the last byte of the request until the reply starts (`upstream-timeout`).'),
 }, { default: {} })
 
+const LOG = section('The log on standard output.', {
+  level: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], 'The least that is logged.', 'info'),
+  sample: ratio('The share of requests below status 400 that get a line; refusals, errors and cut replies always get theirs.'),
+  audit: optional(file('written', 'A file that gets one more line for each refusal: appended to, opened anew at SIGHUP. Absent: none.')),
+}, { default: {} })
+
+const TRACING = section('OpenTelemetry: one span for each request, over OTLP/HTTP. Absent: none, and nothing for it is loaded.', {
+  endpoint: leaf<EndpointUrl>('url', 'Where spans go: the whole URL, as a rule `https://HOST:4318/v1/traces`.'),
+  ratio: ratio('The share of traces that begin here; where a client sends `traceparent`, its own decision holds.'),
+  headers: optional(file('otlp-headers', 'A file with fields for each export, one `Name: value` a line.')),
+  ca: far.ca,
+  insecureLoopback: far.insecureLoopback,
+})
+
 export const FILE = section('Configuration of Tidegate.', {
   listen: LISTEN,
   workers: leaf<number | 'auto'>('workers', 'Processes that carry traffic; `auto` is one a core.', { default: 1, minimum: 1, maximum: 1024 }),
@@ -182,9 +201,8 @@ export const FILE = section('Configuration of Tidegate.', {
     announce: duration('0s', 'Not ready, but still serving, for that long.', { minimum: 0 }),
     deadline: duration('30s', 'Then what is left is cut off.', { minimum: 0 }),
   }, { default: {} }),
-  log: section('The log on standard output.', {
-    level: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], 'The least that is logged.', 'info'),
-  }, { default: {} }),
+  log: LOG,
+  tracing: optional(TRACING),
 })
 
 /** The file as it was read: durations in ms, sizes in bytes, URLs in parts, defaults filled in. */

@@ -39,6 +39,7 @@ export function refuseRaw(socket: TLSSocket, refusal: Refusal, told: RawRefusal)
     tls: told.arrival?.tlsVersion ?? '',
     address: told.arrival?.address ?? '',
     peer: null,
+    traceparent: undefined,
     sas: null,
     refusal,
     broken: false,

@@ -104,6 +104,7 @@ export class Transaction implements RollMember {
       tls: this.arrival?.tlsVersion ?? socket.getProtocol?.() ?? '',
       address: this.arrival?.address ?? '',
       peer: this.arrival?.peer?.names[0] ?? null,
+      traceparent: this.fields?.traceparent,
       sas: this.sas,
       refusal: this.refusal,
       broken,

@@ -145,7 +145,7 @@ export class Tunnel implements RollMember {
   }
 
   #over(): void {
-    const { request, socket, route, requestId } = this.#upgrade
+    const { request, socket, route, requestId, fields } = this.#upgrade
     const { tunnels, recorder, monotonic } = this.#context
     this.#far?.destroy()
     tunnels.leave(this)
@@ -167,6 +167,7 @@ export class Tunnel implements RollMember {
       tls: arrival?.tlsVersion ?? '',
       address: arrival?.address ?? '',
       peer: arrival?.peer?.names[0] ?? null,
+      traceparent: fields.traceparent,
       sas: null,
       refusal: null,
       broken: false,

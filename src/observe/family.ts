@@ -8,8 +8,8 @@ export interface Exposed {
   readonly name: string
   readonly help: string
   readonly type: 'counter' | 'gauge' | 'histogram'
-  /** How several workers' values become one: `sum`, or `first` where every process says the same. */
-  readonly aggregator: 'sum' | 'first'
+  /** How several workers' values become one: `sum`, `average`, or `first` where every process says the same. */
+  readonly aggregator: 'sum' | 'average' | 'first'
   get(): Promise<ExposedValues>
 }
 

@@ -9,6 +9,8 @@ export interface LogOptions {
   readonly level: LogLevel
   /** File descriptor to write to; 1 is standard output. */
   readonly fd: number
+  /** Takes the lines in place of `fd`: for people at a terminal. */
+  readonly pretty?: DestinationStream | undefined
   /** Called with the number of lines that were lost because the sink is slow, full or gone. */
   onDropped(lines: number): void
 }
@@ -30,17 +32,28 @@ const FLUSH_EVERY_MS = 250
 const LAST_TRIES = 10
 
 /** Makes the logger of a process. Lines have `level` by name, `time` in ISO 8601, `pid` and `msg`. */
-export function createLogger(options: LogOptions): LogSink {
-  const batch = isFile(options.fd) ? FILE_BATCH : PIPE_BATCH
+export function createLogger({ level, fd, pretty, onDropped }: LogOptions): LogSink {
+  if (pretty !== undefined) return { log: createLoggerOver(level, pretty), flush: () => undefined }
+  const sink = openSink(neverBlocking(fd), onDropped)
+  return { log: createLoggerOver(level, sink), flush: () => sink.flushSync() }
+}
+
+/**
+ * Writes whole lines to a file descriptor in the background. `onDropped` is told of each line that was lost, and of each
+ * write that failed.
+ */
+export function openSink(fd: number, onDropped: LogOptions['onDropped']): ReturnType<typeof pino.destination> {
+  const batch = isFile(fd) ? FILE_BATCH : PIPE_BATCH
   const last = { tries: Infinity }
-  const sink = pino.destination({ fd: neverBlocking(options.fd), sync: false, minLength: batch * FULL_ENOUGH, maxWrite: batch, maxLength: BACKLOG, retryEAGAIN: () => last.tries-- > 0 })
-  sink.on('drop', () => options.onDropped(1))
+  const sink = pino.destination({ fd, sync: false, minLength: batch * FULL_ENOUGH, maxWrite: batch, maxLength: BACKLOG, retryEAGAIN: () => last.tries-- > 0 })
+  sink.on('drop', () => onDropped(1))
   // A full disk or a closed pipe must not end the process: what could not be written is dropped, and counted.
-  sink.on('error', () => options.onDropped(1))
+  sink.on('error', () => onDropped(1))
   endInTime(sink, last)
   const timer = setInterval(() => sink.flush(), FLUSH_EVERY_MS)
   timer.unref()
-  return { log: pino(settings(options.level), sink), flush: () => sink.flushSync() }
+  sink.once('close', () => clearInterval(timer))
+  return sink
 }
 
 /**

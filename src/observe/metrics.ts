@@ -54,7 +54,10 @@ function trafficFamilies() {
     upstreamConnections: gauge('upstream_connections', 'Connections to an upstream.', 'upstream', 'state'),
     upstreamConnect: seconds('upstream_connect_seconds', 'DNS, TCP and TLS to an upstream.', 'upstream'),
     upstreamFirstByte: seconds('upstream_first_byte_seconds', 'From the request\'s last byte to the reply\'s first.', 'upstream'),
+    upstreamHealthy: new Numbers('gauge', 'tidegate_upstream_healthy', 'Share of the workers whose last exchange with it brought a reply.', ['upstream'], 'average'),
     logLinesDropped: counter('log_lines_dropped_total', 'Log lines lost because the sink was slow, full or gone.'),
+    auditLinesDropped: counter('audit_lines_dropped_total', 'Lines of the audit log lost because its file was slow, full or gone.'),
+    spansDropped: counter('trace_spans_dropped_total', 'Spans lost because their receiver was slow, failing or gone.'),
   }
 }
 
@@ -71,6 +74,7 @@ function stateFamilies() {
     lastReloadSuccessful: gauge('config_last_reload_successful', 'Whether the last reload was taken up.'),
     generation: gauge('config_generation', 'How many configurations this process has taken up.'),
     configInfo: gauge('config_info', 'The configuration in force.', 'hash'),
+    connectionsLimit: gauge('connections_limit', 'Connections that may be open at once, over all workers.'),
     workers: gauge('workers', 'Worker processes running.'),
     workerRestarts: counter('worker_restarts_total', 'Workers started again after one ended.'),
     buildInfo: gauge('build_info', 'What is running.', 'version', 'node', 'openssl'),
@@ -94,7 +98,7 @@ export function createTrafficMetrics(): TrafficMetrics {
   for (const reason of REASONS) families.refusals.child(REFUSALS[reason].stage, reason)
   for (const offered of OFFERED) families.hellos.child(offered)
   for (const protocol of PROTOCOLS) families.plaintext.child(protocol)
-  families.logLinesDropped.child()
+  for (const family of [families.logLinesDropped, families.auditLinesDropped, families.spansDropped]) family.child()
   const registry = register(families)
   collectProcessMetrics(registry)
   return { ...families, registry }

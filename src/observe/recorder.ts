@@ -4,8 +4,9 @@ import { CLASSES, METHODS, type SERVICE_LABELS, UPSTREAM_RESULTS, zeroSasOutcome
 import type { Cell, Distribution } from './family.ts'
 import { Issuers } from './issuers.ts'
 import { Offers, type OfferNote } from './offers.ts'
-import { redactTarget } from './redact.ts'
 import { RefusedBy } from './refused-by.ts'
+import { requestLine, type FinishedRequest } from './request-line.ts'
+import { keepShare } from './sampling.ts'
 
 /** What the recorder asks of a logger. */
 export interface Log {
@@ -36,27 +37,8 @@ export interface UpstreamNumbers {
   readonly pending: Cell
   readonly connect: Distribution
   readonly firstByte: Distribution
-}
-
-/** A finished request as the recorder sees it. Durations in milliseconds. */
-export interface FinishedRequest {
-  readonly requestId: string
-  readonly numbers: RouteNumbers
-  readonly method: string
-  readonly target: string
-  readonly status: number
-  readonly received: number
-  readonly sent: number
-  readonly duration: number
-  readonly gatewayDuration: number
-  readonly upstreamDuration: number | null
-  readonly tls: string
-  readonly address: string
-  readonly peer: string | null
-  readonly sas: { readonly kind: string; readonly outcome: string } | null
-  readonly refusal: Refusal | null
-  /** The reply did not reach the client whole. */
-  readonly broken: boolean
+  /** 1 while the last exchange brought a reply, 0 since one that failed. */
+  readonly healthy: Cell
 }
 
 /** A shared access signature that passed. */
@@ -81,6 +63,8 @@ export interface FinishedHandshake {
 
 const METHOD_INDEX: ReadonlyMap<string, number> = new Map(METHODS.map((method, i) => [method as string, i]))
 const OTHER = METHODS.length - 1
+/** Statuses from here on are logged whatever the share of the others. */
+const FIRST_ERROR = 400
 
 /** Every event of the traffic, one method each. Names and reasons are of our own lists, never a client's text. */
 export class Recorder {
@@ -88,14 +72,26 @@ export class Recorder {
   readonly issuers = new Issuers()
   readonly offers = new Offers()
   readonly refusedBy = new RefusedBy()
+  /** Told of each finished request where traces are wanted; undefined otherwise. */
+  trace: ((done: FinishedRequest) => void) | undefined
+  /** A log of refusals alone, where one is wanted. */
+  audit: Log | undefined
   readonly #log: Log
   /** Milliseconds since the epoch. */
   readonly #wallClock: () => number
+  #share = 1
+  #kept = keepShare(1)
 
   constructor(metrics: TrafficMetrics, log: Log, wallClock: () => number) {
     this.metrics = metrics
     this.#log = log
     this.#wallClock = wallClock
+  }
+
+  /** Sets the share of good requests, 0 to 1, whose line is written; all of them until it is called. */
+  sample(share: number): void {
+    this.#share = share
+    this.#kept = keepShare(share)
   }
 
   /** The numbers of a route; made once, kept by the route. */
@@ -116,7 +112,10 @@ export class Recorder {
   /** The numbers of an upstream; made once, kept by its pool. */
   upstreamNumbers(upstream: string): UpstreamNumbers {
     const { metrics } = this
+    const healthy = metrics.upstreamHealthy.child(upstream)
+    healthy.value = 1
     return Object.freeze({
+      healthy,
       results: Object.fromEntries(UPSTREAM_RESULTS.map((r) => [r, metrics.upstreamRequests.child(upstream, r)])) as Record<UpstreamResult, Cell>,
       open: metrics.upstreamConnections.child(upstream, 'open'),
       pending: metrics.upstreamConnections.child(upstream, 'pending'),
@@ -166,7 +165,7 @@ export class Recorder {
     const { stage, level } = REFUSALS[refusal.reason]
     this.metrics.refusals.child(stage, refusal.reason).value++
     this.refusedBy.note(String(facts['client'] ?? ''), refusal.reason, this.#wallClock())
-    this.#log[level]({ stage, reason: refusal.reason, ...facts, ...refusal.detail }, 'refused')
+    this.#tell(level, { stage, reason: refusal.reason, ...facts, ...refusal.detail }, 'refused')
   }
 
   /** Counts a request that did not pass; its line is the request's own. A fault of ours gets its stack as well. */
@@ -198,46 +197,22 @@ export class Recorder {
     numbers.gateway.observe(done.gatewayDuration / 1000)
     numbers.received.value += done.received
     numbers.sent.value += done.sent
-    this.#log[done.refusal === null ? 'info' : done.refusal.row.level](requestLine(done), 'request')
+    this.trace?.(done)
+    if (done.refusal !== null) this.#tell(done.refusal.row.level, requestLine(done), 'request')
+    else if (done.status >= FIRST_ERROR || done.broken) this.#log.info(requestLine(done), 'request')
+    else if (this.#kept()) this.#log.info(requestLine(done, this.#share), 'request')
+  }
+
+  /** A refusal's line, in the audit log as well where there is one. */
+  #tell(level: 'info' | 'warn' | 'error', fields: object, message: string): void {
+    this.#log[level](fields, message)
+    this.audit?.[level](fields, message)
   }
 
   /** Something that an operator should read; `fields` hold no secret. */
   noted(level: 'info' | 'warn' | 'error', message: string, fields: object = {}): void {
     this.#log[level](fields, message)
   }
-}
-
-function requestLine(done: FinishedRequest): object {
-  const line: Record<string, unknown> = {
-    requestId: done.requestId,
-    route: done.numbers.route,
-    service: done.numbers.service,
-    method: done.method,
-    path: redactTarget(done.target),
-    status: done.status,
-    received: done.received,
-    sent: done.sent,
-    ms: round(done.duration),
-    gatewayMs: round(done.gatewayDuration),
-    tls: done.tls,
-    client: done.address,
-  }
-  if (done.upstreamDuration !== null) line.upstreamMs = round(done.upstreamDuration)
-  if (done.peer !== null) line.peer = done.peer
-  if (done.sas !== null) {
-    line.sas = done.sas.outcome
-    line.sasKind = done.sas.kind
-  }
-  if (done.broken) line.broken = true
-  if (done.refusal !== null) {
-    line.reason = done.refusal.reason
-    line.refusal = done.refusal.detail
-  }
-  return line
-}
-
-function round(ms: number): number {
-  return Math.round(ms * 100) / 100
 }
 
 /** An error for the log: its type, message and stack. Errors of ours never carry request data in their message. */

@@ -99,6 +99,7 @@ export function recordState(metrics: StateMetrics, loaded: Loaded, versions: Ver
   metrics.configInfo.clear()
   for (const { name, use, validUntil } of certificatesOf(loaded)) metrics.certificateExpiry.child(name, use).value = validUntil / 1000
   metrics.generation.child().value = generation
+  metrics.connectionsLimit.child().value = loaded.config.limits.connections
   metrics.configInfo.child(loaded.digest.slice(0, 16)).value = 1
   metrics.buildInfo.child(versions.tidegate, versions.node, versions.openssl).value = 1
 }

@@ -116,6 +116,7 @@ export class Exchange {
     if (this.state === 'over') return
     this.#finish(persistent && this.#bodyDone)
     this.#numbers.results[resultOf(this.replyStatus)].value++
+    this.#numbers.healthy.value = 1
     this.handler.onEnd()
   }
 
@@ -124,6 +125,7 @@ export class Exchange {
     if (this.state === 'over') return
     this.#finish(false)
     this.#numbers.results[failure.kind].value++
+    this.#numbers.healthy.value = 0
     this.handler.onFailure(failure)
   }
 

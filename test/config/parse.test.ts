@@ -50,7 +50,7 @@ await test('the least that is needed, with every default of the contract', async
       minimumRate: 240, connectTimeout: 10_000, upstreamTimeout: 60_000,
     },
     drain: { announce: 0, deadline: 30_000 },
-    log: { level: 'info' },
+    log: { level: 'info', sample: 1 },
     storage: {
       domain: 'storage.tide.example',
       sas: { withoutKey: 'refuse', sip: 'remove', learnDelegationKeys: true, maxLifetime: 86_400_000 },
@@ -214,7 +214,7 @@ await test('text that is no section', async (t) => {
 
 await test('the environment', async (t) => {
   const environment = { HOST: 'tide.example', PORT: '9000', YES: 'false', EMPTY: '', ODD: 'a b', PATTERN: '${HOST} $& $1' }
-  const value = { ...withValue('storage.domain', 'storage.${HOST}'), listen: { tls: { host: '${HOST}', port: '${PORT}' } }, log: { level: 'info' } }
+  const value = { ...withValue('storage.domain', 'storage.${HOST}'), listen: { tls: { host: '${HOST}', port: '${PORT}' } }, log: { level: 'info', } }
   t.match(configOf(value, environment), { listen: { tls: { host: 'tide.example', port: 9000 } }, storage: { domain: 'storage.tide.example' } })
   t.equal(configOf(withValue('storage.sas.learnDelegationKeys', '${YES}'), environment).storage?.sas.learnDelegationKeys, false)
   t.equal(configOf(withValue('tls.certificates[0].cert', '${PATTERN}'), environment).tls.certificates[0]?.cert, '/etc/tidegate/${HOST} $& $1', 'not replaced again')

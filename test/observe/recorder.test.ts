@@ -1,7 +1,8 @@
 // One call an event: its metrics and its line together.
 import t from 'tap'
 import { createTrafficMetrics } from '../../src/observe/metrics.ts'
-import { Recorder, type FinishedRequest } from '../../src/observe/recorder.ts'
+import { Recorder } from '../../src/observe/recorder.ts'
+import type { FinishedRequest } from '../../src/observe/request-line.ts'
 import { Refusal } from '../../src/refusal.ts'
 
 type Line = Record<string, unknown>
@@ -15,7 +16,7 @@ function start() {
 }
 
 const finished = (more: Partial<FinishedRequest>, numbers: FinishedRequest['numbers']): FinishedRequest => ({
-  requestId: 'id', numbers, method: 'GET', target: '/c/b?sig=SECRET', status: 200, received: 5, sent: 7, duration: 12.3456, gatewayDuration: 1.5, upstreamDuration: 10, tls: 'TLSv1.3', address: '192.0.2.1', peer: null, sas: null,
+  requestId: 'id', numbers, method: 'GET', target: '/c/b?sig=SECRET', status: 200, received: 5, sent: 7, duration: 12.3456, gatewayDuration: 1.5, upstreamDuration: 10, tls: 'TLSv1.3', address: '192.0.2.1', peer: null, traceparent: undefined, sas: null,
   refusal: null, broken: false, ...more,
 })
 
