@@ -1,15 +1,16 @@
 // What a reload can take up while the gateway runs, and what needs a restart.
 import type { Config } from './schema.ts'
 
-/** Bound or built once, at start. */
-const FIXED: readonly (keyof Config)[] = ['listen', 'workers', 'limits', 'drain', 'log']
-const FIXED_TLS: readonly (keyof Config['tls'])[] = ['profile', 'handshakeTimeout', 'clients']
+/** Bound, or as many as were started, for the life of the supervisor. All else a reload takes up. */
+const FIXED_LISTENERS = ['tls', 'plain', 'admin', 'proxyProtocol'] as const satisfies readonly (keyof Config['listen'])[]
 
-/** The paths that changed and cannot be taken up without a restart; empty where the reload may go on. */
+/**
+ * Takes the configuration in force and the one that should replace it. Gives the paths that changed and cannot be taken up
+ * without a restart; none where the reload may go on.
+ */
 export function planReload(old: Config, next: Config): string[] {
-  const changed = FIXED.filter((key) => differs(old[key], next[key]))
-  const tls = FIXED_TLS.filter((key) => differs(old.tls[key], next.tls[key])).map((key) => `tls.${key}`)
-  return [...changed, ...tls]
+  const listeners = FIXED_LISTENERS.filter((key) => differs(old.listen[key], next.listen[key])).map((key) => `listen.${key}`)
+  return [...listeners, ...(old.workers === next.workers ? [] : ['workers'])]
 }
 
 function differs(a: unknown, b: unknown): boolean {

@@ -4,8 +4,9 @@ import type { Server as TlsServer } from 'node:https'
 import type { SecureContext, TLSSocket } from 'node:tls'
 import { arrivalOf, type Arrival } from '../door/arrival.ts'
 import { requestIds } from '../azure/request-id.ts'
-import { asksForCertificates, type Loaded } from '../config/load.ts'
-import { Census, type DoorLimits } from '../door/census.ts'
+import type { Loaded } from '../config/load.ts'
+import type { Config } from '../config/schema.ts'
+import { Census } from '../door/census.ts'
 import { openFrontDoor, openPlainDoor, type DoorOptions, type FrontDoor } from '../door/front-door.ts'
 import { buildGate, type GateOptions } from '../gate/app.ts'
 import { serviceOf, type Snapshot } from '../gate/admit.ts'
@@ -24,6 +25,7 @@ import { hostName, isApis } from '../upstream/routes.ts'
 import type { UpstreamPool } from '../upstream/pool.ts'
 import { deliverRefusal } from '../gate/deliver.ts'
 import type { DelegationKeys } from '../sas/signing-keys.ts'
+import { adjust, Settings } from './settings.ts'
 import { settingsOf } from './tickets.ts'
 import { buildRouting, type Learned, type Routing } from './routes.ts'
 
@@ -57,6 +59,8 @@ export interface Parts {
   readonly tunnels: Roll<Tunnel>
   /** Turning it on is one-way: new requests are refused with `draining`. */
   readonly drain: { on: boolean }
+  /** The configuration in force. */
+  readonly config: Config
   readonly stopPace: () => void
   readonly app: { close(): Promise<void> }
   /** Takes up another configuration; throws, and changes nothing, where it cannot be built. */
@@ -64,6 +68,8 @@ export interface Parts {
 }
 
 const KEPT_RESULTS = 10_000
+/** Node's own limit of a handshake, out of the way: the door has ours, which a reload may change. */
+const NEVER_FIRST_MS = 2 * 86_400_000
 
 /** What a reload replaces at once. */
 interface InForce {
@@ -82,19 +88,26 @@ export async function buildParts(loaded: Loaded, surroundings: Surroundings): Pr
   zeroHandshakes(metrics)
   const recorder = new Recorder(metrics, surroundings.log, wallClock)
   const inForce = build(loaded, recorder, surroundings, 1)
+  const settings = new Settings(config, surroundings.workers ?? 1)
   const requestId = requestIds(surroundings.seed)
   const live = new Roll<Transaction>()
   const tunnels = new Roll<Tunnel>()
   const drain = { on: false }
   const context: TransactionContext = { recorder, unrouted: recorder.routeNumbers('unknown', 'unknown'), live, monotonic, requestId }
-  const { app, server } = await buildGate(gateOptions(loaded, { context, tunnels, inForce, drain, wallClock, ticketKeys: surroundings.ticketKeys }))
-  const door = doorOptions(loaded, inForce, { requestId, wallClock, monotonic, workers: surroundings.workers ?? 1 })
+  const { app, server } = await buildGate(gateOptions(settings, { context, tunnels, inForce, drain, wallClock, ticketKeys: surroundings.ticketKeys }))
+  const door = doorOptions(settings, inForce, { requestId, wallClock, monotonic })
+  adjust(server, config)
   const front = openFrontDoor(server, door, recorder)
   const identified = new Roll<Arrival>()
   watchHandshakes(server, front, recorder, identified, monotonic)
   const plain = config.listen.plain === undefined ? undefined : openPlainDoor(door, recorder)
   const stopPace = keepPace({
-    ...config.limits,
+    get minimumRate() {
+      return settings.config.limits.minimumRate
+    },
+    get upstreamTimeout() {
+      return settings.config.limits.upstreamTimeout
+    },
     live,
     monotonic,
     cut: (transaction, refusal) => deliverRefusal(transaction, refusal, undefined, wallClock()),
@@ -114,11 +127,16 @@ export async function buildParts(loaded: Loaded, surroundings: Surroundings): Pr
     live,
     tunnels,
     drain,
+    get config() {
+      return settings.config
+    },
     stopPace,
     app,
     publish: (next, ticketKeys) => {
       const trust = inForce.trust
       publish(inForce, build(next, recorder, surroundings, inForce.snapshot.generation + 1), { server, next, ticketKeys, now: wallClock() })
+      settings.take(next.config)
+      adjust(server, next.config)
       if (inForce.trust !== trust) endIdentified(identified, live)
     },
   }
@@ -184,23 +202,25 @@ function trustOptions({ clientTrust }: Loaded): ClientTrustOptions {
   return { ca: bundle.pem, ...(lists.length === 0 ? {} : { crl: lists.map(({ pem }) => pem) }) }
 }
 
-function gateOptions(loaded: Loaded, { context, tunnels, inForce, drain, wallClock, ticketKeys }: GateParts): GateOptions {
-  const { config } = loaded
+function gateOptions(settings: Settings, { context, tunnels, inForce, drain, wallClock, ticketKeys }: GateParts): GateOptions {
+  const { tls, limits } = settings.config
   return {
     server: {
-      ...serverOptions(config.tls.profile),
+      ...serverOptions(tls.profile),
       ...inForce.certificates.fallbackOptions,
       // Node calls it on the TLS socket; the hello says which kind of certificate the client takes.
       SNICallback(this: TLSSocket, name: string, done: (error: Error | null, context?: SecureContext) => void): void {
         done(null, inForce.certificates.contextFor(name, arrivalOf(this)?.offer))
       },
       ...(ticketKeys === undefined ? {} : { ticketKeys }),
-      requestCert: asksForCertificates(config),
-      // Where they are optional, an unverified one is refused by watchHandshakes.
-      rejectUnauthorized: config.tls.clients.verify === 'required',
-      handshakeTimeout: config.tls.handshakeTimeout * 2,
+      handshakeTimeout: NEVER_FIRST_MS,
     },
-    limits: config.limits,
+    limits: {
+      ...limits,
+      get upstreamTimeout() {
+        return settings.config.limits.upstreamTimeout
+      },
+    },
     context,
     tunnels,
     draining: () => drain.on,
@@ -209,11 +229,14 @@ function gateOptions(loaded: Loaded, { context, tunnels, inForce, drain, wallClo
   }
 }
 
-function doorOptions({ config }: Loaded, inForce: InForce, by: { requestId: () => string; wallClock: () => number; monotonic: () => number; workers: number }): DoorOptions {
+function doorOptions(settings: Settings, inForce: InForce, by: { requestId: () => string; wallClock: () => number; monotonic: () => number }): DoorOptions {
+  const { proxyProtocol } = settings.config.listen
   return {
-    handshakeTimeout: config.tls.handshakeTimeout,
-    census: new Census(shareOf(config.limits, by.workers)),
-    balancers: config.listen.proxyProtocol === undefined ? undefined : networks(config.listen.proxyProtocol.from),
+    get handshakeTimeout() {
+      return settings.config.tls.handshakeTimeout
+    },
+    census: new Census(() => settings.door),
+    balancers: proxyProtocol === undefined ? undefined : networks(proxyProtocol.from),
     plaintext: {
       storageName: (host) => {
         const { sites } = inForce.snapshot
@@ -229,11 +252,6 @@ function doorOptions({ config }: Loaded, inForce: InForce, by: { requestId: () =
     describeOffer,
     monotonic: by.monotonic,
   }
-}
-
-/** A worker's part of what all share. One address's connections fall on workers by chance: each lets it have them all. */
-function shareOf({ connections, connectionsPerAddress, handshakes }: Loaded['config']['limits'], workers: number): DoorLimits {
-  return { connections: Math.ceil(connections / workers), connectionsPerAddress, handshakes: Math.ceil(handshakes / workers) }
 }
 
 /** Addresses and networks in CIDR notation as a list to check against. */

@@ -22,11 +22,13 @@ for (const [what, change, paths] of [
   ['nothing', {}, []],
   ['another certificate', { tls: { ...BASE.tls, certificates: [{ cert: 'b.pem', key: 'b.key' }] } }, []],
   ['another route', { apis: [{ ...BASE.apis[0], host: 'other.example' }] }, []],
-  ['a port', { listen: { tls: { port: 8444 } } }, ['listen']],
-  ['workers and a limit', { workers: 2, limits: { handshakes: 7 } }, ['workers', 'limits']],
-  ['the profile', { tls: { ...BASE.tls, profile: 'modern' } }, ['tls.profile']],
-  ['all names ask for certificates', { tls: { ...BASE.tls, clients: { verify: 'required', ca: 'ca.pem' } } }, ['tls.clients']],
-  ['one name begins to ask', { ...api({ verify: 'required' }), tls: { ...BASE.tls, clients: { verify: 'none', ca: 'ca.pem' } } }, ['tls.clients']],
+  ['a port', { listen: { tls: { port: 8444 } } }, ['listen.tls']],
+  ['another listener, and who may send PROXY', { listen: { ...BASE.listen, plain: { port: 8080 }, proxyProtocol: { from: ['10.0.0.1'] } } }, ['listen.plain', 'listen.proxyProtocol']],
+  ['workers and a limit', { workers: 2, limits: { handshakes: 7 } }, ['workers']],
+  ['limits, drain and log', { limits: { handshakes: 7 }, drain: { deadline: '1s' }, log: { level: 'warn' } }, []],
+  ['the profile', { tls: { ...BASE.tls, profile: 'modern' } }, []],
+  ['all names ask for certificates', { tls: { ...BASE.tls, clients: { verify: 'required', ca: 'ca.pem' } } }, []],
+  ['one name begins to ask', { ...api({ verify: 'required' }), tls: { ...BASE.tls, clients: { verify: 'none', ca: 'ca.pem' } } }, []],
 ] as const) {
   void t.test(`${what}: ${paths.join(', ') || 'taken up'}`, async (test) => test.strictSame(planReload(config({}), config(change)), paths))
 }
