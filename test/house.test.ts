@@ -34,6 +34,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   'observe/audit.ts': ['node:fs'],
   'observe/log.ts': ['node:fs', 'pino'],
   'observe/metrics.ts': ['prom-client'],
+  'observe/tracing.ts': ['@opentelemetry/api', '@opentelemetry/exporter-trace-otlp-http', '@opentelemetry/resources', '@opentelemetry/sdk-trace-base'],
   'observe/pretty.ts': ['node:tty', 'pino-pretty'],
   'process/admin.ts': ['fastify'],
   'process/collector.ts': ['node:v8'],
@@ -51,8 +52,8 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
 /** Clocks, randomness, the environment and timers reach a file without any import. */
 const AMBIENT = /\b(?:Date\.now\(|new Date\(\)|performance\.|Math\.random\(|process\.(?!nextTick)|setTimeout\(|setInterval\(|setImmediate\(|fetch\(|globalThis\b)/
 const AMBIENT_EDGES = new Set([
-  'cli/arguments.ts', 'cli/check.ts', 'cli/inspect.ts', 'cli/main.ts', 'cli/mint.ts', 'cli/serve.ts', 'cli/voice.ts', 'door/front-door.ts', 'door/plaintext.ts', 'gate/api-proxy.ts', 'gate/deliver.ts', 'gate/pace.ts', 'gate/websocket.ts', 'observe/log.ts',
-  'process/collector.ts', 'process/reload.ts', 'process/serve.ts', 'process/status.ts', 'process/supervisor.ts', 'process/tickets.ts', 'process/traffic.ts', 'process/worker.ts', 'upstream/pool.ts',
+  'cli/arguments.ts', 'cli/check.ts', 'cli/inspect.ts', 'cli/main.ts', 'cli/mint.ts', 'cli/serve.ts', 'cli/voice.ts', 'door/front-door.ts', 'door/plaintext.ts', 'gate/api-proxy.ts', 'gate/deliver.ts', 'gate/pace.ts', 'gate/websocket.ts', 'observe/log.ts', 'observe/tracing.ts',
+  'process/collector.ts', 'process/reload.ts', 'process/serve.ts', 'process/status.ts', 'process/supervisor.ts', 'process/tickets.ts', 'process/traffic.ts', 'process/worker.ts', 'upstream/closure.ts', 'upstream/pool.ts',
 ])
 
 interface Import {

@@ -7,6 +7,7 @@ import { arrivalOf, connectionUnder } from '../door/arrival.ts'
 import type { Recorder } from '../observe/recorder.ts'
 import type { Refusal } from '../refusal.ts'
 import type { Roll, RollMember } from '../roll.ts'
+import { watchClosure } from '../upstream/closure.ts'
 import { UpstreamFailure, connectFailure, exchangeFailure, upstreamRefusal } from '../upstream/failure.ts'
 import { RawBody } from '../upstream/raw-body.ts'
 import { HEAD_LIMIT, parseResponseHead, type ResponseHead } from '../upstream/response-head.ts'
@@ -120,7 +121,10 @@ export class Tunnel implements RollMember {
     socket.write(replyHead(head, [...framing, 'Connection', 'close']), 'latin1')
     socket.resume()
     far.on('data', (chunk: Buffer) => this.#pass(far, body, chunk))
-    far.once('end', () => body.ended())
+    const isSaid = watchClosure(far)
+    far.once('end', () => {
+      if (isSaid()) body.ended()
+    })
     // Its end is that of the connection: a plain one would vouch for a reply that was cut short.
     far.once('close', () => (body.done ? socket.destroySoon() : connectionUnder(socket)?.resetAndDestroy()))
     if (rest.length > 0) far.unshift(rest)

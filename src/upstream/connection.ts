@@ -2,6 +2,7 @@
 // of a reply, ends the connection: it can only be a fault or an attack (security.md S8).
 import type { Socket } from 'node:net'
 import { ChunkedDecoder } from './chunked.ts'
+import { watchClosure } from './closure.ts'
 import { UpstreamFailure, exchangeFailure } from './failure.ts'
 import { HEAD_LIMIT, parseResponseHead, type ResponseHead } from './response-head.ts'
 import type { Carrier, Exchange } from './exchange.ts'
@@ -27,6 +28,8 @@ export class UpstreamConnection implements Carrier {
   #partial: Buffer | undefined
   #left = 0
   #decoder: ChunkedDecoder | undefined
+  /** Whether the end of the connection was said to be one; for a reply that has no other end. */
+  #closure: (() => boolean) | undefined
   #interim = 0
   #over = false
   /** Monotonic milliseconds; when it last became idle. */
@@ -123,6 +126,7 @@ export class UpstreamConnection implements Carrier {
     this.#left = head.length
     this.keepAliveSeconds = head.keepAliveSeconds
     if (head.framing === 'chunked') this.#decoder = new ChunkedDecoder()
+    if (head.framing === 'close') this.#closure = watchClosure(this.#socket)
     exchange.head(head)
     if (head.framing === 'none') exchange.end(head.persistent && rest.length === 0)
     else if (rest.length > 0) this.#takeBody(exchange, head, rest)
@@ -143,11 +147,11 @@ export class UpstreamConnection implements Carrier {
     if (decoder.done) exchange.end(head.persistent && used === chunk.length)
   }
 
-  /** The upstream's end of stream completes a reply only where that is how the reply ends. */
+  /** The upstream's end of stream completes a reply only where that is how the reply ends, and where it was said (security.md U2). */
   #ended(): void {
-    const exchange = this.#exchange
-    if (exchange !== undefined && this.#head?.framing === 'close') exchange.end(false)
-    this.#close(new UpstreamFailure('reset', 'ENDED'))
+    const said = this.#closure?.() === true
+    if (said) this.#exchange?.end(false)
+    this.#close(new UpstreamFailure('reset', this.#closure === undefined ? 'ENDED' : 'NO_CLOSE_NOTIFY'))
   }
 
   #close(failure: UpstreamFailure | undefined): void {

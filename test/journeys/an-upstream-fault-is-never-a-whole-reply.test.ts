@@ -143,6 +143,11 @@ const FAULTS: Readonly<Record<string, Fault & { readonly script: Script }>> = {
     await pause(20)
     turn.reset()
   } },
+  'a body without a length whose TLS never said its end': { ...reset, broken: true, script: async (turn) => {
+    await turn.write('HTTP/1.1 200 OK\r\n\r\nsome of it')
+    await pause(20)
+    turn.cut()
+  } },
   'a chunk size that is none': { ...reset, broken: true, script: (turn) => turn.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nhello\r\n0\r\n\r\n') },
   'a chunk longer than it says': { ...reset, broken: true, script: (turn) => turn.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhello\r\n0\r\n\r\n') },
   'a chunk that ends in LF alone': { ...reset, broken: true, script: (turn) => turn.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\nhello\n0\n\n') },

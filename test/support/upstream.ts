@@ -25,6 +25,8 @@ export interface Turn {
   reply(status?: number, headers?: readonly string[], body?: string | Buffer): Promise<void>
   /** FIN after what was written. */
   end(): void
+  /** FIN without the word of TLS that the stream ends. */
+  cut(): void
   /** RST, at once. */
   reset(): void
   /** Reads nothing more, until `resume`. */
@@ -185,6 +187,7 @@ function turnOf(request: Message, raw: Socket, socket: Socket, more: Pick<Turn, 
   return {
     ...more, request, socket, write, reply,
     end: () => void socket.end(),
+    cut: () => void raw.end(),
     reset: () => void raw.resetAndDestroy(),
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
