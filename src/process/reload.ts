@@ -25,7 +25,11 @@ export interface ReloadRecord {
   readonly faults: readonly Fault[]
 }
 
-/** Polled, since a swap of a mounted folder and network mounts send no events that could be relied on. */
+/**
+ * Polled, since a swap of a mounted folder and network mounts send no events that could be relied on. What two looks find
+ * alike is taken up, so within two seconds (contract section 2); in between a file may be half written, or of a pair only
+ * one be replaced, and half a bundle of authorities looks whole.
+ */
 const LOOK_EVERY_MS = 500
 const HISTORY = 20
 
@@ -36,6 +40,8 @@ export class Reloader {
   #loaded: Loaded
   /** Contents that were tried and found faulty: not to be told again every half second. */
   #rejected = ''
+  /** What the last look found changed. */
+  #seen = ''
   #busy: Promise<void> = Promise.resolve()
 
   constructor(options: ReloadOptions) {
@@ -77,7 +83,9 @@ export class Reloader {
     // Put back as it was: what is in force is what the disk holds.
     if (changed.length === 0 && this.#rejected !== '') this.#options.metrics.lastReloadSuccessful.child().value = 1
     this.#rejected = ''
-    if (changed.length === 0) return
+    const settled = seen === this.#seen
+    this.#seen = seen
+    if (changed.length === 0 || !settled) return
     const { file, contents } = this.#loaded
     const read = (name: string): Promise<FileRead | string> => Promise.resolve((name === file ? contents.get(file) : found.get(name)) ?? 'ENOENT')
     const taken = await this.#attempt('files', () => loadConfig(file, { environment: process.env, now: Date.now(), read }))
