@@ -2,6 +2,8 @@
 // OpenSSL judges the hello; this only reports it: for the server name of resumed TLS 1.2 sessions, which Node does not
 // tell (security.md 3.2), for the log line of a refused handshake, and for metrics.
 
+import { isV2Framed, readV2Hello } from './v2-hello.ts'
+
 export interface ClientHello {
   /** Highest version offered, e.g. 0x0304; GREASE left out. */
   readonly version: number
@@ -33,6 +35,7 @@ const EXTENSION = { serverName: 0, supportedGroups: 10, signatureAlgorithms: 13,
 
 /** Reads the hello at the start of `bytes`, which are what came from the client so far. */
 export function readClientHello(bytes: Buffer): HelloState {
+  if (isV2Framed(bytes)) return readV2Hello(bytes)
   const message = handshakeMessage(bytes)
   if (typeof message === 'string') return message
   try {

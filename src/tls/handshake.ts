@@ -15,6 +15,8 @@ export interface HandshakeFailure {
 const BY_CODE = new Map<string, Reason>([
   ['ERR_SSL_UNSUPPORTED_PROTOCOL', 'tls-version'],
   ['ERR_SSL_VERSION_TOO_LOW', 'tls-version'],
+  // SSL 2.
+  ['ERR_SSL_UNKNOWN_PROTOCOL', 'tls-version'],
   ['ERR_SSL_INAPPROPRIATE_FALLBACK', 'tls-version'],
   ['ERR_SSL_WRONG_VERSION_NUMBER', 'tls-malformed'],
   ['ERR_SSL_NO_SHARED_CIPHER', 'tls-no-shared-suite'],

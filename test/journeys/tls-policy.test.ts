@@ -109,6 +109,19 @@ const REFUSED: [what: string, bytes: () => Promise<Buffer>, alert: number, reaso
   ['compression and nothing else', by({ ...ECDHE, suites: [0xc02b], compressions: [1] }), 47, 'tls-malformed', 'tls1.2'],
 ]
 
+/** A hello in the framing of SSL 2, with suites of three bytes each in hex. */
+const framed = (version: number, suites: string): Promise<Buffer> => {
+  const body = Buffer.concat([Buffer.from([1, version >> 8, version & 0xff, 0, suites.length / 2, 0, 0, 0, 16]), Buffer.from(suites, 'hex'), Buffer.alloc(16, 7)])
+  return Promise.resolve(Buffer.concat([Buffer.from([0x80, body.length]), body]))
+}
+
+void t.test('refused: hellos in the framing of SSL 2, with what they offer', async (test) => {
+  await refused(test, gate, ['SSL 2', () => framed(0x0002, '0100800700c0030080060040020080040080080080'), PROTOCOL_VERSION, 'tls-version', 'none'])
+  await refused(test, gate, ['TLS 1.0, as Java 6 says it', () => framed(0x0301, '000004000005000035010080'), PROTOCOL_VERSION, 'tls-version', 'tls1.0'])
+  test.strictSame(gate.lines('refused').at(-1)?.['suites'], ['0x0004', '0x0005', '0x0035'])
+  await refused(test, gate, ['TLS 1.2', () => framed(0x0303, '00c02b00c02f0000ff'), HANDSHAKE_FAILURE, 'tls-no-shared-suite', 'tls1.2'])
+})
+
 /** Sends a hello; gives the alert that came back, by level and number. */
 async function alertFor(test: Test, port: number, bytes: Buffer): Promise<string> {
   const client = await dialPlain(test, port)
@@ -161,7 +174,6 @@ void t.test('what is no hello: an alert or an end, tls-malformed, never a handsh
     ['a message of 16 MB', Buffer.concat([Buffer.from('160301400001ffffff', 'hex'), Buffer.alloc(16_380)])],
     ['a record too long', Buffer.concat([Buffer.from('160301ffff01000100', 'hex'), Buffer.alloc(400)])],
     ['lengths that lie', hello({ ...OF_13 }).fill(0xff, 43, 46)],
-    ['an SSL 2 hello', Buffer.concat([Buffer.from('802e010002001500000010', 'hex'), Buffer.from('0100800700c0030080060040020080040080080080', 'hex'), Buffer.alloc(16, 7)])],
   ]
   for (const [what, bytes] of rows) {
     const lines = gate.lines('refused').length

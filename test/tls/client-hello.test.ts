@@ -119,7 +119,6 @@ void t.test('bytes of which no hello can come', async (test) => {
     ['a message of 16 MB', records(Buffer.from('01ffffff', 'hex'))],
     ['a message just over the limit', records(Buffer.from('0100fffd', 'hex'))],
     ['an alert between the records', Buffer.concat([records(helloMessage().subarray(0, 10)), Buffer.from('1503010002', 'hex')])],
-    ['an SSL 2 hello', Buffer.from('802b0103010012', 'hex')],
     ['an empty message', records(Buffer.from('01000000', 'hex'))],
     ['suites longer than the message', records(Buffer.concat([Buffer.from('0100002703030000', 'hex'), Buffer.alloc(31), Buffer.from('00ffff00', 'hex')]))],
     ['extensions longer than the message', withEnd(hello({ extensions: [] }), 0xff, 0xff)],

@@ -30,9 +30,9 @@ export interface HelloWish {
   readonly groups?: readonly number[]
   readonly versions?: readonly number[]
   /** Ids of groups; the shares themselves are of `shareBytes` bytes each. */
-  readonly keyShares?: readonly number[]
+  readonly keyShares?: readonly number[] | undefined
   readonly shareBytes?: number
-  readonly signatures?: readonly number[]
+  readonly signatures?: readonly number[] | undefined
   readonly alpn?: readonly string[]
   readonly extensions?: readonly (readonly [type: number, data: Buffer])[]
   /** Leaves out the extensions with their length. */
@@ -67,6 +67,9 @@ export function records(message: Buffer, size = 16384, version = 0x0301): Buffer
 }
 
 export const hello = (wish: HelloWish = {}): Buffer => records(helloMessage(wish))
+
+/** A handshake message of TLS 1.2 in a record of its own. */
+export const handshakeRecord = (type: number, body: Buffer): Buffer => records(Buffer.concat([u8(type), lengthFirst(3, [body])]), 16_384, 0x0303)
 
 /** The payload of all handshake records in `bytes`. */
 export function payload(bytes: Buffer): Buffer {
