@@ -99,6 +99,6 @@ void t.test('the contract says on top what is not built, as the configuration do
 
 void t.test('docs/architecture.md has one line for each source', async (test) => {
   const [list = ''] = read('docs/architecture.md').split('\n## The way of a request')
-  const named = [...list.matchAll(/^(?:\| )?`(?:src\/)?((?:[a-z]+\/)?[\w.-]+\.ts)` [|·]/gm)].map(([, path = '']) => `src/${path}`)
+  const named = [...list.matchAll(/^(?:\| )?`(?:src\/)?((?:[a-z]+\/)*[\w.-]+\.ts)` [|·]/gm)].map(([, path = '']) => `src/${path}`)
   test.strictSame(named.toSorted(), SOURCES)
 })

@@ -17,8 +17,6 @@ type Counting = { -readonly [K in keyof RefusedCount]: RefusedCount[K] }
 
 /** Beyond this many the longest unseen goes: clients must not fill our memory. */
 const LIMIT = 1000
-/** What goes to the supervisor each time it asks, of each worker. */
-const TOLD = 200
 
 /** The counts of one worker; the longest unseen is the first of the map. */
 export class RefusedBy {
@@ -37,9 +35,9 @@ export class RefusedBy {
     if (this.#counts.size > LIMIT && oldest !== undefined) this.#counts.delete(oldest)
   }
 
-  /** Those with most refusals, two hundred at most. */
+  /** All counts, those with most refusals first. */
   list(): RefusedCount[] {
-    return [...this.#counts.values()].toSorted(mostFirst).slice(0, TOLD)
+    return [...this.#counts.values()].toSorted(mostFirst)
   }
 }
 

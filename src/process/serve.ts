@@ -4,12 +4,12 @@ import { availableParallelism } from 'node:os'
 import type { Loaded } from '../config/load.ts'
 import { createLogger, type LogSink } from '../observe/log.ts'
 import { createStateMetrics } from '../observe/metrics.ts'
-import type { ExposedValues } from '../observe/family.ts'
 import { buildAdmin } from './admin.ts'
 import { addressText } from './messages.ts'
-import { CHECKS, Readiness } from './readiness.ts'
-import { readVersions, recordState, statusOf, versionWarnings } from './status.ts'
+import { Readiness } from './readiness.ts'
+import { readVersions, recordState, versionWarnings } from './status.ts'
 import { Reloader } from './reload.ts'
+import { Reports } from './reports.ts'
 import { Supervisor } from './supervisor.ts'
 
 const monotonic = (): number => performance.now()
@@ -28,7 +28,8 @@ export async function serve(loaded: Loaded): Promise<void> {
   metrics.lastReloadSuccessful.child().value = 1
   for (const warning of versionWarnings(versions)) sink.log.warn({ warning }, 'version below the stated minimum')
   for (const warning of loaded.warnings) sink.log.warn({ ...warning }, 'configuration')
-  const supervisor = new Supervisor({ loaded, workers: workersOf(config.workers), log: sink.log, metrics, readiness, checkedAt: Date.now(), monotonic })
+  const workers = workersOf(config.workers)
+  const supervisor = new Supervisor({ loaded, workers, log: sink.log, metrics, readiness, checkedAt: Date.now(), monotonic })
   const reloader = new Reloader({
     loaded,
     metrics,
@@ -40,21 +41,10 @@ export async function serve(loaded: Loaded): Promise<void> {
     },
   })
   const addresses: Record<string, string> = {}
-  const own = async (): Promise<ExposedValues[]> => {
-    for (const check of CHECKS) metrics.ready.child(check).value = readiness.has(check) ? 1 : 0
-    metrics.draining.child().value = readiness.draining ? 1 : 0
-    return (await metrics.registry.getMetricsAsJSON()) as never
-  }
+  const reports = new Reports({ supervisor, reloader, readiness, metrics, versions, addresses, workersWanted: workers })
   const admin = buildAdmin({
     readiness,
-    metrics: async () => {
-      await supervisor.collect()
-      return supervisor.totals.text(await own())
-    },
-    status: async () => {
-      await supervisor.collect()
-      return statusOf({ loaded: reloader.loaded, generation: reloader.generation, reloads: reloader.history, versions, addresses, numbers: supervisor.totals.with(await own()), issuers: supervisor.totals.issuers, offers: supervisor.totals.offers, refusedBy: supervisor.totals.refusedBy, missing: readiness.missing, now: Date.now() })
-    },
+    reports,
     connection: (change) => {
       metrics.connectionsOpen.child('admin').value += change
       if (change > 0) metrics.connections.child('admin').value++
@@ -68,6 +58,7 @@ export async function serve(loaded: Loaded): Promise<void> {
   readiness.set('listeners', true)
   watchCertificates(reloader, readiness)
   reloader.watch()
+  reports.watch()
   sink.log.info({ addresses }, 'listening')
   sink.flush()
 }

@@ -152,7 +152,18 @@ function sasStatus(numbers: ExposedValues[][], issuers: readonly IssuerCount[]):
   }
 }
 
-function routesOf({ config }: Loaded): object[] {
+/** A name that is served, and whereto. */
+export interface Route {
+  readonly host: string
+  readonly prefix?: string
+  readonly upstream: string
+  /** Metric label: the account or the API. */
+  readonly route: string
+  readonly service: string
+}
+
+/** Every name that the configuration serves. */
+export function routesOf({ config }: Loaded): Route[] {
   const storage = (config.storage?.accounts ?? []).flatMap((account) => SERVICE_NAMES.flatMap((service) => {
     const upstream = account[service]
     return upstream === undefined ? [] : [{ host: `${account.name}.${service}.${config.storage?.domain}`, upstream: upstream.url.origin, route: account.name, service }]

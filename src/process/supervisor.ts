@@ -8,6 +8,7 @@ import type { Log } from '../observe/recorder.ts'
 import { WORKER_FLAGS } from './collector.ts'
 import { COMPILE_CACHE } from './compile-cache.ts'
 import { portOf, type Bound, type FromWorker, type LearnedKey, type ToWorker, type WorkerOrders } from './messages.ts'
+import type { WorkerState } from './page/view.ts'
 import type { Readiness } from './readiness.ts'
 import { Tickets } from './tickets.ts'
 import { Totals } from './totals.ts'
@@ -40,7 +41,8 @@ export class Supervisor {
   #loaded: Loaded
   #checkedAt: number
   readonly #reloaded = new Map<Worker, (why: string | null) => void>()
-  readonly #workers = new Set<Worker>()
+  /** With when each was started, ms since the epoch. */
+  readonly #workers = new Map<Worker, number>()
   /** Those of them that listen. */
   readonly #serving = new Set<Worker>()
   readonly #asked = new Map<number, () => void>()
@@ -72,6 +74,11 @@ export class Supervisor {
   /** Where the workers listen; undefined before the first one does. */
   get bound(): Bound | undefined {
     return this.#bound
+  }
+
+  /** Every worker process, those that start or end too. */
+  get workers(): WorkerState[] {
+    return [...this.#workers].map(([worker, startedAt]) => ({ pid: worker.process.pid ?? 0, startedAt, listening: this.#serving.has(worker) }))
   }
 
   /** Starts the workers. Resolves when each listens; rejects with what the first one that could not start said. */
@@ -118,14 +125,14 @@ export class Supervisor {
   /** Passes a drain on. Resolves when every worker has ended. */
   async drain(): Promise<void> {
     this.#leaving = true
-    for (const worker of this.#workers) send(worker, { kind: 'drain' })
+    for (const worker of this.#workers.keys()) send(worker, { kind: 'drain' })
     while (this.#workers.size > 0) await new Promise((resolve) => setTimeout(resolve, 20))
   }
 
   /** Ends the workers at once. */
   kill(): void {
     this.#leaving = true
-    for (const worker of this.#workers) worker.process.kill('SIGKILL')
+    for (const worker of this.#workers.keys()) worker.process.kill('SIGKILL')
   }
 
   /** Asks every worker for its numbers. Resolves when all have answered or their time is over. */
@@ -150,7 +157,7 @@ export class Supervisor {
   #fork(): Promise<Bound> {
     const worker = cluster.fork({ NODE_COMPILE_CACHE: COMPILE_CACHE })
     worker.on('online', () => send(worker, this.#orders()))
-    this.#workers.add(worker)
+    this.#workers.set(worker, Date.now())
     this.#startedAt = this.#options.monotonic()
     return new Promise((resolve, reject) => {
       worker.on('message', (message: FromWorker) => {

@@ -1,0 +1,92 @@
+// What needs somebody, worst first: each rule looks at the view and says what, why it matters, what to do, and where on
+// the page the rest stands. Level `bad` is for now, `warn` for soon, `note` for office hours.
+import { counted, duration, percent } from './format.ts'
+import type { View } from './view.ts'
+
+export type Level = 'bad' | 'warn' | 'note'
+
+export interface Attention {
+  readonly level: Level
+  readonly what: string
+  readonly todo: string
+  /** Id of the section with the rest. */
+  readonly section: string
+}
+
+/** Days before its end from which a certificate is `bad`, `warn`. */
+export const DAYS = { bad: 3, warn: 30 } as const
+const SHOWN = 3
+
+const MISSING: Readonly<Record<string, Omit<Attention, 'section'>>> = {
+  draining: { level: 'warn', what: 'The gateway is draining', todo: 'It was told to stop. Requests under way finish; new ones go elsewhere.' },
+  listeners: { level: 'bad', what: 'The listeners are not bound', todo: 'Right after start this passes. Else: is a port taken? See standard error.' },
+  workers: { level: 'bad', what: 'No worker carries traffic', todo: 'One is started again by itself. If it stays: the log lines “a worker ended”, and the memory limit.' },
+  certificates: { level: 'bad', what: 'A certificate of ours has expired', todo: 'Put the renewed certificate and key in the files’ place; they are taken up by themselves.' },
+}
+
+type Rule = (view: View) => readonly Attention[]
+
+const RULES: readonly Rule[] = [
+  ({ missing }) => missing.map((check) => ({ ...(MISSING[check] ?? { level: 'bad', what: `Missing: ${check}`, todo: 'See /readyz.' }), section: check === 'certificates' ? 'certificates' : 'process' })),
+  ({ certificates }) => certificates.filter(({ daysLeft }) => daysLeft < DAYS.warn).map(({ name, use, daysLeft }) => ({
+    level: daysLeft < DAYS.bad ? 'bad' : 'warn',
+    what: daysLeft < 0 ? `${name} (${use}) has expired` : `${name} (${use}) ends in ${counted(daysLeft, 'day')}`,
+    todo: 'Put the renewed file in its place; it is taken up within two seconds.',
+    section: 'certificates',
+  })),
+  ({ configuration: { reloads: [last] } }) => (last?.result !== 'failure' ? [] : [{
+    level: 'bad', what: `The last reload was refused: ${last.faults[0]?.path ?? 'unknown'}`, section: 'configuration',
+    todo: 'The old configuration stays in force. Mend the file, run tidegate check, send SIGHUP.',
+  }]),
+  ({ upstreams }) => upstreams.filter(({ health }) => health === 'failing' || health === 'some-failures').map(({ name, health, failures, requests, failed }) => ({
+    level: health === 'failing' ? 'bad' : 'warn',
+    what: `${name}: ${counted(failures.recent, 'request')} of ${requests.recent} failed (${failed.filter(({ recent }) => recent > 0).map(({ labels }) => labels['result']).join(', ')})`,
+    todo: 'Unreachable is DNS, network or the service; certificate its trust; timeout a slow service. Nothing here needs a restart.',
+    section: 'upstreams',
+  })),
+  ({ workers, workersWanted }) => (workers.filter(({ listening }) => listening).length >= workersWanted ? [] : [{
+    level: 'warn', what: `${workers.filter(({ listening }) => listening).length} of ${counted(workersWanted, 'worker')} running`,
+    todo: 'It is started again by itself, with growing pauses. The log says how it ended.', section: 'process',
+  }]),
+  ({ workerRestarts }) => (workerRestarts.recent === 0 ? [] : [{
+    level: 'warn', what: `${counted(workerRestarts.recent, 'worker restart')} lately`,
+    todo: 'SIGKILL is as a rule the memory limit; a line “uncaught” is a bug to report.', section: 'process',
+  }]),
+  ({ refusals }) => refusals.filter(({ reason, recent }) => recent > 0 && reason === 'unexpected').map(({ recent, todo = '' }) => ({ level: 'bad', what: `${counted(recent, 'request')} met a fault of the gateway’s own`, todo, section: 'refusals' })),
+  ({ refusals }) => refusals.filter(({ reason, recent }) => recent > 0 && reason === 'plaintext-http').map(({ recent, todo = '' }) => ({ level: 'warn', what: `${counted(recent, 'plain HTTP request')}: credentials were exposed`, todo, section: 'refusals' })),
+  ({ refusals }) => refusals.filter(({ blame, recent, reason }) => recent > 0 && blame === 'us' && reason !== 'unexpected' && reason !== 'draining').map(({ reason, recent, todo = '' }) => ({ level: 'warn', what: `${reason}: ${counted(recent, 'refusal')} that are ours to mend`, todo, section: 'refusals' })),
+  ({ linesDropped }) => (linesDropped.recent === 0 ? [] : [{ level: 'warn', what: `${counted(linesDropped.recent, 'log line')} lost`, todo: 'The log’s reader is too slow, or its disk is full. Requests are not held up.', section: 'process' }]),
+  ({ versionWarnings }) => versionWarnings.map((warning) => ({ level: 'warn', what: warning, todo: 'Upgrade: known holes are mended in the version named.', section: 'process' })),
+  ({ configuration: { warnings } }) => (warnings.length === 0 ? [] : [{ level: 'note', what: counted(warnings.length, 'warning of the configuration', 'warnings of the configuration'), todo: 'Nothing is broken; each says what would be better.', section: 'configuration' }]),
+  ({ openIssuers }) => (openIssuers.length === 0 ? [] : [{ level: 'note', what: `Tokens without spr=https: ${[...new Set(openIssuers.map(({ account }) => account))].slice(0, SHOWN).join(', ')}`, todo: 'The gateway tightens them; past it they work over plain HTTP. Have their issuers set spr=https.', section: 'tokens' }]),
+]
+
+const ORDER: readonly Level[] = ['bad', 'warn', 'note']
+
+/** Takes a view. Gives what needs somebody, worst first; empty where nothing does. */
+export function attentionOf(view: View): Attention[] {
+  return RULES.flatMap((rule) => rule(view)).toSorted((a, b) => ORDER.indexOf(a.level) - ORDER.indexOf(b.level))
+}
+
+/** The state in a word and in a sentence, for banner and title. */
+export interface Headline {
+  readonly level: 'good' | Level
+  readonly word: string
+  readonly sentence: string
+}
+
+/** Takes the view and what needs somebody. Never `good` while something is for now. */
+export function headlineOf(view: View, attention: readonly Attention[]): Headline {
+  const now = attention.filter(({ level }) => level === 'bad').length
+  const up = `Up for ${duration((view.now - view.startedAt) / 1000)}; ${counted(view.requests.recent, 'request')} in the last ${duration(view.windowSeconds)}, ${percent(view.requests.recent === 0 ? null : 1 - refusedShare(view))} passed.`
+  if (view.missing.includes('draining')) return { level: 'warn', word: 'Draining', sentence: 'No new traffic is taken; requests under way finish.' }
+  if (view.missing.length > 0) return { level: 'bad', word: 'Not ready', sentence: `/readyz says 503: ${view.missing.join(', ')}.` }
+  if (now > 0) return { level: 'bad', word: 'Ready, with trouble', sentence: up }
+  return { level: 'good', word: 'Ready', sentence: up }
+}
+
+/** Of requests alone: what ended at the door or in the handshake was none. */
+function refusedShare({ refusals, requests }: View): number {
+  const refused = refusals.filter(({ stage }) => stage !== 'door' && stage !== 'handshake').reduce((sum, { recent }) => sum + recent, 0)
+  return Math.min(1, refused / requests.recent)
+}
