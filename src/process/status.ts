@@ -7,11 +7,11 @@ import type { ClientOffers } from '../observe/offers.ts'
 import type { RefusedCount } from '../observe/refused-by.ts'
 import type { StateMetrics } from '../observe/metrics.ts'
 import { SERVICE_NAMES } from '../azure/services.ts'
+import { certificatesOf, daysLeft } from './certificates.ts'
 import type { ReloadRecord } from './reload.ts'
 import { tlsStatusOf } from './tls-status.ts'
 import { sum } from './totals.ts'
 
-const DAY = 86_400_000
 /** Address ranges with most refusals that /status lists. */
 const RANGES_SHOWN = 100
 
@@ -64,35 +64,6 @@ function isBelow(version: string, least: string): boolean {
   return false
 }
 
-interface Certificate {
-  readonly name: string
-  readonly use: 'server' | 'client-ca' | 'crl' | 'upstream-ca'
-  readonly validUntil: number
-}
-
-/** Every certificate that the configuration put to use, by the name of its place in the configuration. */
-export function certificatesOf(loaded: Loaded): Certificate[] {
-  const server = loaded.credentials.map((credential, i): Certificate => ({ name: `tls.certificates[${i}]`, use: 'server', validUntil: credential.validUntil }))
-  return [...server, ...clientTrustOf(loaded), ...trustOf(loaded)]
-}
-
-function clientTrustOf({ clientTrust }: Loaded): Certificate[] {
-  if (clientTrust === undefined) return []
-  const lists = clientTrust.lists.flatMap(({ nextUpdate }, i): Certificate[] => (nextUpdate === undefined ? [] : [{ name: `tls.clients.crl[${i}]`, use: 'crl', validUntil: nextUpdate }]))
-  return [{ name: 'tls.clients.ca', use: 'client-ca', validUntil: clientTrust.bundle.validUntil }, ...lists]
-}
-
-function trustOf({ config, trust }: Loaded): Certificate[] {
-  const places = [
-    ...(config.storage?.accounts ?? []).flatMap((account, i) => SERVICE_NAMES.map((service) => [`storage.accounts[${i}].${service}.ca`, account[service]?.ca] as const)),
-    ...config.apis.map((api, i) => [`apis[${i}].ca`, api.upstream.ca] as const),
-  ]
-  return places.flatMap(([name, file]) => {
-    const bundle = file === undefined ? undefined : trust.get(file)
-    return bundle === undefined ? [] : [{ name, use: 'upstream-ca' as const, validUntil: bundle.validUntil }]
-  })
-}
-
 /** Sets the gauges that the configuration in force decides. */
 export function recordState(metrics: StateMetrics, loaded: Loaded, versions: Versions, generation: number): void {
   metrics.certificateExpiry.clear()
@@ -128,9 +99,7 @@ export function statusOf({ loaded, generation, reloads, versions, addresses, num
     ready: missing.length === 0,
     missing,
     configuration: { file: loaded.file, generation, hash: loaded.digest.slice(0, 16), warnings: loaded.warnings, reloads },
-    certificates: certificatesOf(loaded).map(({ name, use, validUntil }) => ({
-      name, use, validUntil: new Date(validUntil).toISOString(), daysLeft: Math.floor((validUntil - now) / DAY),
-    })),
+    certificates: certificatesOf(loaded).map((it) => ({ ...it, validUntil: new Date(it.validUntil).toISOString(), daysLeft: daysLeft(it, now) })),
     listeners: addresses,
     routes: routesOf(loaded),
     refusals: refusalsIn(numbers),
