@@ -5,6 +5,7 @@ import type { Loaded } from '../config/load.ts'
 import { createLogger, type LogSink } from '../observe/log.ts'
 import { createStateMetrics } from '../observe/metrics.ts'
 import { buildAdmin } from './admin.ts'
+import { certificatesOf, EndsToTell } from './certificates.ts'
 import { addressText } from './messages.ts'
 import { Readiness } from './readiness.ts'
 import { readVersions, recordState, versionWarnings } from './status.ts'
@@ -13,7 +14,7 @@ import { Reports } from './reports.ts'
 import { Supervisor } from './supervisor.ts'
 
 const monotonic = (): number => performance.now()
-const CERTIFICATE_CHECK_MS = 10_000
+const CERTIFICATE_CHECK_MS = 1000
 /** Over the workers' own deadline, for closing and for the last lines. */
 const GRACE_MS = 5000
 
@@ -29,6 +30,7 @@ export async function serve(loaded: Loaded): Promise<void> {
   for (const warning of versionWarnings(versions)) sink.log.warn({ warning }, 'version below the stated minimum')
   for (const warning of loaded.warnings) sink.log.warn({ ...warning }, 'configuration')
   const workers = workersOf(config.workers)
+  const ends = new EndsToTell()
   const supervisor = new Supervisor({ loaded, workers, log: sink.log, metrics, readiness, checkedAt: Date.now(), monotonic })
   const reloader = new Reloader({
     loaded,
@@ -38,6 +40,7 @@ export async function serve(loaded: Loaded): Promise<void> {
     taken: (next, generation) => {
       sink.log.level = next.config.log.level
       recordState(metrics, next, versions, generation)
+      ends.startOver()
     },
   })
   const addresses: Record<string, string> = {}
@@ -56,7 +59,7 @@ export async function serve(loaded: Loaded): Promise<void> {
   const bound = await supervisor.start()
   Object.assign(addresses, bound, { admin: addressText(admin.server.address()) })
   readiness.set('listeners', true)
-  watchCertificates(reloader, readiness)
+  watchCertificates({ reloader, readiness, ends, log: sink.log })
   reloader.watch()
   reports.watch()
   sink.log.info({ addresses }, 'listening')
@@ -68,11 +71,24 @@ function workersOf(workers: number | 'auto'): number {
   return workers === 'auto' ? availableParallelism() : workers
 }
 
+interface Watched {
+  readonly reloader: Reloader
+  readonly readiness: Readiness
+  readonly ends: EndsToTell
+  readonly log: LogSink['log']
+}
+
 /** An expired certificate of ours makes the gateway not ready; it goes on serving with it, and is loud (security.md 5). */
-function watchCertificates(reloader: Reloader, readiness: Readiness): void {
+function watchCertificates({ reloader, readiness, ends, log }: Watched): void {
   const look = (): void => {
     const now = Date.now()
-    readiness.set('certificates', reloader.loaded.credentials.every((credential) => credential.validUntil > now))
+    const certificates = certificatesOf(reloader.loaded)
+    readiness.set('certificates', certificates.every(({ use, validUntil }) => use !== 'server' || validUntil > now))
+    for (const { daysLeft, validUntil, ...it } of ends.due(certificates, now)) {
+      const facts = { ...it, validUntil: new Date(validUntil).toISOString(), daysLeft }
+      if (daysLeft < 0) log.error(facts, 'a certificate has expired')
+      else log.warn(facts, 'a certificate is near its end')
+    }
   }
   look()
   setInterval(look, CERTIFICATE_CHECK_MS).unref()
