@@ -81,8 +81,8 @@ export function compile(manifests: readonly Manifest[]): string {
     writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
     writeFileSync(join(folder, 'src/own.ts'), OWN)
     writeFileSync(join(folder, 'src/objects.ts'), manifests.map(literal).join('\n'))
-    const { code, stdout } = run(join(ROOT, 'node_modules/.bin/tsc'), ['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', '--moduleResolution', 'nodenext', '--allowImportingTsExtensions', '--preserveSymlinks', '--types', '', 'src/objects.ts'], { cwd: folder })
-    return code === 0 ? '' : stdout
+    const { code, stdout, stderr } = run(join(ROOT, 'node_modules/.bin/tsc'), ['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', '--moduleResolution', 'nodenext', '--allowImportingTsExtensions', '--preserveSymlinks', '--types', '', 'src/objects.ts'], { cwd: folder })
+    return code === 0 ? '' : `tsc ended with ${code}: ${stdout}${stderr}`
   } finally {
     rmSync(folder, { recursive: true })
   }
