@@ -38,10 +38,10 @@ export interface RunOptions {
   readonly input?: string
 }
 
-/** Runs a program to its end; one of Node's without what tap loads into its own. Gives what it said; throws when it cannot be run. */
+/** Runs a program to its end, one of Node's without what tap loads into every process that it sees started. Gives what it said; throws when it cannot be run. */
 export function run(program: string, args: readonly string[], { cwd, env = {}, input = '' }: RunOptions = {}): Ran {
-  const { status, signal, stdout, stderr, error } = spawnSync(program, args, {
-    encoding: 'utf8', input, maxBuffer: 1 << 28, env: { ...process.env, NODE_OPTIONS: '', ...env }, ...(cwd === undefined ? {} : { cwd }),
+  const { status, signal, stdout, stderr, error } = spawnSync('/usr/bin/env', ['-u', 'NODE_OPTIONS', program, ...args], {
+    encoding: 'utf8', input, maxBuffer: 1 << 28, env: { ...process.env, ...env }, ...(cwd === undefined ? {} : { cwd }),
   })
   if (error !== undefined) throw error
   return { code: signal ?? status ?? 1, stdout, stderr }
