@@ -12,7 +12,7 @@ import { hasBody, upstreamHead, type ForwardContext } from './forward.ts'
 import { headGoesFirst, isEventStream, refusePlainRedirect } from './relay.ts'
 import { downstreamHeaders } from './headers.ts'
 import type { ApiPermit } from './admit.ts'
-import { ReplyStream, type PluginCallback } from './reply-stream.ts'
+import { PROTOTYPE, ReplyStream, type PluginCallback } from './reply-stream.ts'
 import type { Transaction } from './transaction.ts'
 
 /** What the onRequest hook leaves on a request for the proxy. */
@@ -109,6 +109,7 @@ function onHead(head: ResponseHead, transaction: Transaction, context: ForwardCo
   reply.statusMessage = head.reasonPhrase
   if (headGoesFirst(head)) reply.once('pipe', () => setImmediate(flushHead, reply))
   transaction.eventStream = isEventStream(head)
+  for (let i = 0; i < head.headers.length; i += 2) if (head.headers[i]?.toLowerCase() === PROTOTYPE) reply.appendHeader(PROTOTYPE, head.headers[i + 1] ?? '')
   downstreamHeaders(head.headers, { tightened: false, close: unread || head.framing === 'close' || context.draining() || transaction.arrival?.stale === true })
   transaction.replyStartedAt = context.monotonic()
 }

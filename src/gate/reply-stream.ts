@@ -69,6 +69,9 @@ export class ReplyStream extends Readable implements ReplyHandler {
   }
 }
 
+/** The one name that Fastify, which keeps fields in an object with a prototype, would lose (security.md D11). */
+export const PROTOTYPE = '__proto__'
+
 /** Names in lower case, repeated fields as a list (contract section 4 allows both on API routes). */
 function byName(fields: readonly string[]): Record<string, string | string[]> {
   const out: Record<string, string | string[]> = Object.create(null) as Record<string, string | string[]>
@@ -76,6 +79,7 @@ function byName(fields: readonly string[]): Record<string, string | string[]> {
     const name = (fields[i] as string).toLowerCase()
     const value = fields[i + 1] as string
     const before = out[name]
+    if (name === PROTOTYPE) continue
     if (before === undefined) out[name] = value
     else if (Array.isArray(before)) before.push(value)
     else out[name] = [before, value]
