@@ -34,6 +34,7 @@ tls:
 
 storage:
   domain: localhost
+  port: ${ports.port}
   accounts:
     - name: ${ACCOUNT}
       keys: [account.key]

@@ -1,23 +1,14 @@
 // `npm start` as a newcomer meets it: what it prints works when pasted, and it leaves nothing behind.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, existsSync, symlinkSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
-import { test, type Test } from 'tap'
+import { test } from 'tap'
+import { checkout } from '../support/checkout.ts'
 
-const ROOT = join(import.meta.dirname, '../..')
 const ANY_PORTS = ['port', 'plain-port', 'admin-port', 'blob-port', 'queue-port', 'table-port', 'api-port'].flatMap((name) => [`--${name}`, '0'])
 const curl = spawnSync('curl', ['--version']).status === 0
-
-// Beside a developer's own `npm start`, with its own .dev/ and certs/.
-function checkout(t: Test): string {
-  const folder = t.testdir({ test: { support: {} } })
-  cpSync(join(ROOT, 'scripts'), join(folder, 'scripts'), { recursive: true })
-  cpSync(join(ROOT, 'test/support/authority.ts'), join(folder, 'test/support/authority.ts'))
-  for (const name of ['src', 'node_modules', 'package.json']) symlinkSync(join(ROOT, name), join(folder, name))
-  return folder
-}
 
 const spawnStart = (folder: string, args: readonly string[]): ChildProcess =>
   spawn(process.execPath, [join(folder, 'scripts/start.ts'), ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
