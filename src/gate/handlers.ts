@@ -10,6 +10,7 @@ import { Refusal } from '../refusal.ts'
 import type { Roll } from '../roll.ts'
 import { admit, findSite, isApiPermit, serviceOf, type ApiPermit, type Snapshot } from './admit.ts'
 import { givePassage } from './api-proxy.ts'
+import { boundChunks } from './chunk-bounds.ts'
 import { deliverRefusal, isEnding, lingerAtEnd } from './deliver.ts'
 import type { ForwardContext } from './forward.ts'
 import { factsOf } from './facts.ts'
@@ -113,6 +114,7 @@ export class Handlers {
     const snapshot = options.snapshot()
     if (request.httpVersionMajor !== 1) throw new Refusal('http-malformed', { why: 'version' })
     const fields = (transaction.fields = readRequestFields(request.rawHeaders, request.httpVersionMinor === 1))
+    if (fields.chunked) boundChunks(request, snapshot.headerFields, (detail) => this.#breakOff(transaction.reply, new Refusal('headers-too-large', detail)))
     if (options.draining()) throw new Refusal('draining')
     const facts = factsOf(request, transaction.target, fields, transaction.arrival, options.wallClock())
     const { host, site } = findSite(facts, snapshot)
