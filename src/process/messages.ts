@@ -52,6 +52,8 @@ export type ToWorker =
   | { readonly kind: 'metrics'; readonly id: number }
   | { readonly kind: 'ticket-keys'; readonly keys: string }
   | { readonly kind: 'learned'; readonly key: LearnedKey }
+  /** The audit log was rotated. */
+  | { readonly kind: 'reopen' }
   | { readonly kind: 'drain' }
 
 /** An address as HOST:PORT, IPv6 in brackets. */

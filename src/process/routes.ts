@@ -139,16 +139,17 @@ class Builder implements Routing {
   #context(ca: string | undefined, client: Credential | undefined): SecureContext {
     const key = `${ca ?? ''}|${client?.fingerprint ?? ''}`
     let context = this.#contexts.get(key)
-    if (context === undefined) this.#contexts.set(key, (context = createSecureContext({ ...clientOptions(), ca: this.#trusted(ca), ...shown(client) })))
+    if (context === undefined) this.#contexts.set(key, (context = createSecureContext({ ...clientOptions(), ca: trustedFor(this.#loaded, ca), ...shown(client) })))
     return context
   }
+}
 
-  #trusted(ca: string | undefined): string[] {
-    if (ca === undefined) return [...new Set([...getCACertificates('default'), ...getCACertificates('system')])]
-    const bundle = this.#loaded.trust.get(ca)
-    if (bundle === undefined) throw new Error(`no trust bundle was loaded for ${ca}`)
-    return [bundle.pem]
-  }
+/** The authorities for a far side, in PEM: those of its `ca`, or the system's. Throws where `ca` was not loaded: a fault of ours. */
+export function trustedFor({ trust }: Loaded, ca: string | undefined): string[] {
+  if (ca === undefined) return [...new Set([...getCACertificates('default'), ...getCACertificates('system')])]
+  const bundle = trust.get(ca)
+  if (bundle === undefined) throw new Error(`no trust bundle was loaded for ${ca}`)
+  return [bundle.pem]
 }
 
 function shown(client: Credential | undefined): { cert?: string; key?: string } {

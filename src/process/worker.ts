@@ -2,9 +2,11 @@
 import { randomBytes } from 'node:crypto'
 import { loadConfig, type Loaded } from '../config/load.ts'
 import { createLogger, type LogSink } from '../observe/log.ts'
+import { prettyFor } from '../observe/pretty.ts'
 import type { Cell } from '../observe/family.ts'
 import { buildParts, type Parts } from './build.ts'
 import { collectEarly } from './collector.ts'
+import { Outlets } from './outlets.ts'
 import { drain, listen, stop } from './traffic.ts'
 import { keyInFile } from '../sas/delegation-key.ts'
 import type { UserDelegationKey } from '../sas/signing-keys.ts'
@@ -17,7 +19,7 @@ async function run(orders: WorkerOrders): Promise<void> {
   const dropped: { cell?: Cell } = {}
   const loaded = await loadGiven(orders)
   const { config } = loaded
-  const sink = createLogger({ level: config.log.level, fd: 1, onDropped: (lines) => countDropped(dropped.cell, lines) })
+  const sink = createLogger({ level: config.log.level, fd: 1, pretty: await prettyFor(1), onDropped: (lines) => countDropped(dropped.cell, lines) })
   const parts = await buildParts(loaded, {
     log: sink.log,
     seed: randomBytes(10),
@@ -29,9 +31,11 @@ async function run(orders: WorkerOrders): Promise<void> {
   })
   for (const key of orders.learned) remember(parts, key)
   dropped.cell = parts.metrics.logLinesDropped.child()
+  const outlets = new Outlets(parts.recorder, wallClock)
+  await outlets.take(loaded)
   collectEarly()
   const addresses = await listen(parts, config, { ports: orders.ports, shared: orders.workers > 1 })
-  obey(parts, sink)
+  obey(parts, sink, outlets)
   tell({ kind: 'listening', addresses })
 }
 
@@ -42,12 +46,15 @@ function loadGiven({ file, contents, checkedAt }: WorkerOrders): Promise<Loaded>
     environment: process.env,
     now: checkedAt,
     read: (name) => Promise.resolve({ bytes: Buffer.from(given.get(name) ?? '', 'base64'), exposed: false }),
+    appendable: () => Promise.resolve(undefined),
   })
 }
 
-async function reload(parts: Parts, { log }: LogSink, orders: WorkerOrders): Promise<void> {
+async function reload(parts: Parts, { log }: LogSink, outlets: Outlets, orders: WorkerOrders): Promise<void> {
   try {
-    parts.publish(await loadGiven(orders), Buffer.from(orders.ticketKeys, 'base64'))
+    const loaded = await loadGiven(orders)
+    parts.publish(loaded, Buffer.from(orders.ticketKeys, 'base64'))
+    await outlets.take(loaded)
     log.level = parts.config.log.level
     tell({ kind: 'reloaded', why: null })
   } catch (error) {
@@ -69,22 +76,25 @@ function countDropped(cell: Cell | undefined, lines: number): void {
   if (cell !== undefined) cell.value += lines
 }
 
-function obey(parts: Parts, sink: LogSink): void {
+function obey(parts: Parts, sink: LogSink, outlets: Outlets): void {
   const { flush } = sink
   let leaving = false
   const leave = (): void => {
     if (leaving) return
     leaving = true
-    void drain(parts, parts.config.drain.deadline, monotonic).finally(() => {
+    void drain(parts, parts.config.drain.deadline, monotonic).finally(async () => {
+      await outlets.close()
       flush()
       process.exit(process.exitCode ?? 0)
     })
   }
+  process.removeListener('message', takeOrders)
   process.on('message', (message: ToWorker) => {
     if (message.kind === 'drain') leave()
     else if (message.kind === 'ticket-keys') parts.server.setTicketKeys(Buffer.from(message.keys, 'base64'))
     else if (message.kind === 'learned') remember(parts, message.key)
-    else if (message.kind === 'reload') void reload(parts, sink, message)
+    else if (message.kind === 'reload') void reload(parts, sink, outlets, message)
+    else if (message.kind === 'reopen') outlets.reopen()
     else if (message.kind === 'metrics') void parts.metrics.registry.getMetricsAsJSON().then((values) => tell({ kind: 'metrics', id: message.id, values: values as never, issuers: parts.recorder.issuers.list(), offers: parts.recorder.offers.list(), refusedBy: parts.recorder.refusedBy.list() }))
   })
   // Ctrl-C reaches the whole group: the supervisor says what happens.
@@ -114,11 +124,9 @@ function failed(error: unknown): void {
 }
 
 function takeOrders(message: ToWorker): void {
-  // A drain before there is anything to drain: the end at once.
+  // A drain before there is anything to drain, while the parts are built too: the end at once.
   if (message.kind === 'drain') process.exit(0)
-  if (message.kind !== 'run') return
-  process.removeListener('message', takeOrders)
-  run(message).catch(failed)
+  if (message.kind === 'run') run(message).catch(failed)
 }
 
 process.on('message', takeOrders)

@@ -34,6 +34,9 @@ export interface GateWish {
   /** Names in the gate's certificate beside those of the storage services. */
   readonly names?: readonly string[]
   readonly level?: string
+  /** Keys in `log` beside the level. */
+  readonly log?: object
+  readonly tracing?: object
   readonly workers?: number
   /** Of the process that serves; the test's own gate only. */
   readonly clock?: () => number
@@ -80,7 +83,8 @@ export async function writeConfiguration(realm: Realm, wish: GateWish): Promise<
     apis: wish.apis ?? [],
     limits: wish.limits ?? {},
     drain: wish.drain ?? { deadline: '20s' },
-    log: { level: wish.level ?? 'trace' },
+    log: { level: wish.level ?? 'trace', ...wish.log },
+    ...(wish.tracing === undefined ? {} : { tracing: wish.tracing }),
     ...(wish.workers === undefined ? {} : { workers: wish.workers }),
   }, null, 2))
 }
@@ -143,9 +147,9 @@ export interface GateProcess extends Gate {
   errors(): string
 }
 
-/** The program: `serve --config` with the configuration of the wish. */
-export async function serveGate(t: Test, realm: Realm, wish: GateWish): Promise<GateProcess> {
-  const running = runGate(t, ['serve', '--config', await writeConfiguration(realm, wish)])
+/** The program: `serve --config` with the configuration of the wish; `environment` is added to the test's own. */
+export async function serveGate(t: Test, realm: Realm, wish: GateWish, environment: Readonly<Record<string, string>> = {}): Promise<GateProcess> {
+  const running = runGate(t, ['serve', '--config', await writeConfiguration(realm, wish)], environment)
   const reading = readingOf(running.text)
   await Promise.race([until(() => reading.lines('listening').length > 0, 'the line `listening`'), running.ended.then((how) => {
     throw new Error(`the gate ended with ${how}: ${running.errors()}`)
@@ -173,8 +177,8 @@ export function parseMetrics(text: string): Family[] {
 }
 
 /** Runs the program with any arguments; ends it and its workers with the test. */
-export function runGate(t: Test, args: readonly string[]): { child: ChildProcess; text: string[]; ended: Promise<number | string>; errors(): string } {
-  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+export function runGate(t: Test, args: readonly string[], environment: Readonly<Record<string, string>> = {}): { child: ChildProcess; text: string[]; ended: Promise<number | string>; errors(): string } {
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], detached: true, env: { ...process.env, ...environment } })
   const text: string[] = []
   const complaints: string[] = []
   if (child.stdout !== null) createInterface({ input: child.stdout }).on('line', (line) => text.push(line))
