@@ -2,6 +2,7 @@
 // The command line: picks the command, sets the exit code. Commands are loaded when they are asked for.
 import { enableCompileCache } from 'node:module'
 import { COMPILE_CACHE } from '../process/compile-cache.ts'
+import { sealMemory } from '../process/seal.ts'
 
 interface Command {
   readonly says: string
@@ -21,6 +22,7 @@ function help(): string {
   return `usage: tidegate COMMAND [OPTIONS]\n\n${lines.join('\n')}\n\ntidegate COMMAND --help says more\n`
 }
 
+sealMemory()
 enableCompileCache(COMPILE_CACHE)
 const [name, ...args] = process.argv.slice(2)
 const command = COMMANDS.get(name ?? '')

@@ -3,6 +3,7 @@ import closeWithGrace from 'close-with-grace'
 import { availableParallelism } from 'node:os'
 import type { Loaded } from '../config/load.ts'
 import { createLogger, type LogSink } from '../observe/log.ts'
+import { prettyFor } from '../observe/pretty.ts'
 import { createStateMetrics } from '../observe/metrics.ts'
 import { buildAdmin } from './admin.ts'
 import { certificatesOf, EndsToTell } from './certificates.ts'
@@ -11,6 +12,7 @@ import { Readiness } from './readiness.ts'
 import { readVersions, recordState, versionWarnings } from './status.ts'
 import { Reloader } from './reload.ts'
 import { Reports } from './reports.ts'
+import { unsealed } from './seal.ts'
 import { Supervisor } from './supervisor.ts'
 
 const monotonic = (): number => performance.now()
@@ -22,12 +24,13 @@ const GRACE_MS = 5000
 export async function serve(loaded: Loaded): Promise<void> {
   const { config } = loaded
   const metrics = createStateMetrics()
-  const sink = createLogger({ level: config.log.level, fd: 1, onDropped: (lines) => (metrics.logLinesDropped.child().value += lines) })
+  const sink = createLogger({ level: config.log.level, fd: 1, pretty: await prettyFor(1), onDropped: (lines) => (metrics.logLinesDropped.child().value += lines) })
   const readiness = new Readiness()
   const versions = readVersions()
   recordState(metrics, loaded, versions, 1)
   metrics.lastReloadSuccessful.child().value = 1
   for (const warning of versionWarnings(versions)) sink.log.warn({ warning }, 'version below the stated minimum')
+  for (const why of unsealed()) sink.log.warn({ why }, 'the memory of this process can leave it')
   for (const warning of loaded.warnings) sink.log.warn({ ...warning }, 'configuration')
   const workers = workersOf(config.workers)
   const ends = new EndsToTell()
@@ -54,7 +57,10 @@ export async function serve(loaded: Loaded): Promise<void> {
     },
   })
   endGracefully({ reloader, supervisor, admin, readiness, sink })
-  process.on('SIGHUP', () => void reloader.reload())
+  process.on('SIGHUP', () => {
+    supervisor.reopen()
+    void reloader.reload()
+  })
   await admin.listen({ host: config.listen.admin.host, port: config.listen.admin.port })
   const bound = await supervisor.start()
   Object.assign(addresses, bound, { admin: addressText(admin.server.address()) })

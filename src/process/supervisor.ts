@@ -10,6 +10,7 @@ import { COMPILE_CACHE } from './compile-cache.ts'
 import { portOf, type Bound, type FromWorker, type LearnedKey, type ToWorker, type WorkerOrders } from './messages.ts'
 import type { WorkerState } from './page/view.ts'
 import type { Readiness } from './readiness.ts'
+import { SEAL_FLAGS } from './seal.ts'
 import { Tickets } from './tickets.ts'
 import { Totals } from './totals.ts'
 
@@ -67,7 +68,7 @@ export class Supervisor {
     cluster.setupPrimary({
       exec: fileURLToPath(new URL('worker.ts', import.meta.url)),
       args: [],
-      execArgv: [...process.execArgv, ...WORKER_FLAGS],
+      execArgv: [...process.execArgv, ...WORKER_FLAGS, ...SEAL_FLAGS],
     })
   }
 
@@ -100,6 +101,11 @@ export class Supervisor {
     this.#take(before.loaded, before.checkedAt)
     await this.#publish()
     return why
+  }
+
+  /** Has the workers open their audit log by its name again. */
+  reopen(): void {
+    for (const worker of this.#serving) send(worker, { kind: 'reopen' })
   }
 
   #take(loaded: Loaded, checkedAt: number): void {
