@@ -15,7 +15,12 @@ const SHOWN: ReadonlyMap<string, RegExp> = new Map([
   ['sip', /^[\d.-]{0,31}$/],
   ['spr', /^https?(?:(?:,|%2C)https?)?$/i],
 ])
-const PLAIN_NAME = /^[A-Za-z$_][\w.$-]{0,31}$/
+// Too short to be a secret that counts (12 characters, security.md F); the longer ones are the services' own and OData's.
+const SHORT_NAME = /^[A-Za-z$_][\w.$-]{0,10}$/
+const LONG_NAMES: ReadonlySet<string> = new Set([
+  'access_token', 'allowtrailingdot', 'appendposition', 'blocklisttype', 'client_secret', 'continuation', 'continuationtoken', 'copycompleted', 'deletesnapshots', 'encryptionscope', 'maxpagesize', 'nextpartitionkey',
+  'nextrowkey', 'nexttablename', 'numofmessages', 'popreceipt', 'prevsharesnapshot', 'prevsnapshot', 'retainuncommitteddata', 'sharesnapshot', 'subscription-key', 'visibilitytimeout', '$inlinecount',
+])
 const HIDDEN = 'REDACTED'
 // An escaped equals sign counts, escaped more than once too; a raw slash may be part of a base64 value.
 const SIGNATURE_IN_PATH = /(sig|token|secret|key|password)(=|%(?:25)*3d)[^&]*/gi
@@ -41,6 +46,6 @@ export function redactTarget(target: string): string {
 function redactPart(part: string): string {
   const equals = part.indexOf('=')
   const name = equals < 0 ? '' : part.slice(0, equals)
-  if (!PLAIN_NAME.test(name)) return part === '' ? '' : HIDDEN
+  if (!SHORT_NAME.test(name) && !LONG_NAMES.has(name.toLowerCase())) return part === '' ? '' : HIDDEN
   return SHOWN.get(name.toLowerCase())?.test(part.slice(equals + 1)) === true ? part : `${name}=${HIDDEN}`
 }

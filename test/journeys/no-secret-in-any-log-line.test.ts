@@ -49,6 +49,7 @@ const TARGETS: Readonly<Record<string, () => string>> = {
   'an encoded name': () => `/c/b?${SAS}&s%69g=${escaped(secret())}`,
   'behind a semicolon': () => `/c/b?${SAS};sig=${escaped(secret())}`,
   'without a name': () => `/c/b?${escaped(secret())}`,
+  'as a name': () => `/c/b?T${secret().replaceAll(/[^\w]/g, '_').slice(1, 31)}=1`,
   'in a value that is not sig': () => `/c/b?${SAS}&x=${escaped(`https://a/?sig=${secret()}`)}`,
   'as a token': () => `/c/b?access_token=${escaped(secret())}&code=${escaped(secret())}`,
   'as a password': () => `/c/b?password=${escaped(secret())}`,
