@@ -18,6 +18,7 @@ export interface Offer {
 export interface Peer {
   readonly names: readonly string[]
   readonly der: string
+  readonly validUntil: number
 }
 
 /** An accepted connection. */
@@ -38,6 +39,8 @@ export interface Arrival extends RollMember {
   tlsVersion: string
   /** The verified client certificate, if one was shown. */
   peer: Peer | undefined
+  /** It showed a certificate that is too weak for us. */
+  weakPeer: boolean
   /** The connection ends with its next reply: the trust that it rests on has changed. */
   stale: boolean
   /** Handed to TLS, and the handshake has neither finished nor failed. */
@@ -65,6 +68,7 @@ export function recordArrival(socket: Socket, listener: Arrival['listener'], now
     offer: undefined,
     tlsVersion: '',
     peer: undefined,
+    weakPeer: false,
     stale: false,
     handshaking: false,
     counted: false,

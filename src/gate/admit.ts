@@ -81,10 +81,10 @@ export function admit(facts: RequestFacts, host: string, site: Site, snapshot: S
   if (via !== '' && via.includes(snapshot.via)) refuse('loop')
   if (isApis(site)) {
     const route = matchRoute(site, target.decodedPath) as ApiRoute
-    authorizePeer(route.clients ?? snapshot.clients, facts.peer)
+    authorizePeer(route.clients ?? snapshot.clients, facts.peer, facts.now)
     return { route, target, upstreamTarget: upstreamTarget(route.origin.pathPrefix, target.path, target.query), sas: undefined }
   }
-  authorizePeer(snapshot.clients, facts.peer)
+  authorizePeer(snapshot.clients, facts.peer, facts.now)
   return admitStorage(facts, target, site, snapshot)
 }
 

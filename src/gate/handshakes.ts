@@ -9,7 +9,7 @@ import { Refusal, type Detail } from '../refusal.ts'
 import type { Roll } from '../roll.ts'
 import { offeredVersion } from '../tls/client-hello.ts'
 import { handshakeRefusal } from '../tls/handshake.ts'
-import { peerIdentity } from '../tls/peer.ts'
+import { isWeak, peerIdentity } from '../tls/peer.ts'
 import { CIPHER_SUITES, groupFor, suiteName } from '../tls/policy.ts'
 
 /**
@@ -55,9 +55,23 @@ function isUnverified(socket: TLSSocket): boolean {
 
 function unverified(socket: TLSSocket, arrival: Arrival, recorder: Recorder): void {
   arrival.refused = true
-  const reason = handshakeRefusal({ code: undefined, authorizationError: authorizationErrorOf(socket) ?? 'UNVERIFIED', hello: arrival.offer })
+  const reason = handshakeRefusal({ code: undefined, authorizationError: authorizationErrorOf(socket) ?? 'UNVERIFIED', weak: arrival.weakPeer, hello: arrival.offer })
   recorder.refused(new Refusal(reason, { code: authorizationErrorOf(socket) ?? null }), { listener: 'tls', client: arrival.address, ...describeOffer(arrival.offer) })
   socket.destroy()
+}
+
+/**
+ * Notes whether the certificate that a client will show is weak: Node has no code of its own for that, and after its verdict
+ * the certificate is gone. To be called while the hello is handled; where there is no SNI nobody calls it, and the reason is
+ * `client-cert-untrusted`.
+ */
+export function watchPeer(socket: TLSSocket): void {
+  // Before Node's own listener, which judges.
+  socket.prependOnceListener('secure', () => {
+    const arrival = arrivalOf(socket)
+    const certificate = socket.getPeerX509Certificate()
+    if (arrival !== undefined && certificate !== undefined) arrival.weakPeer = isWeak(certificate)
+  })
 }
 
 /** `authorizationError` is a code, or an error with one. */
@@ -83,8 +97,9 @@ function completed(socket: TLSSocket, arrival: Arrival, offer: Offer, recorder: 
 }
 
 function failed(error: NodeJS.ErrnoException, socket: TLSSocket, arrival: Arrival, recorder: Recorder): void {
-  const reason = handshakeRefusal({ code: error.code, authorizationError: authorizationErrorOf(socket), hello: arrival.offer })
-  recorder.refused(new Refusal(reason, { code: error.code ?? null }), { listener: 'tls', client: arrival.address, ...describeOffer(arrival.offer) })
+  const authorizationError = authorizationErrorOf(socket)
+  const reason = handshakeRefusal({ code: error.code, authorizationError, weak: arrival.weakPeer, hello: arrival.offer })
+  recorder.refused(new Refusal(reason, { code: authorizationError ?? error.code ?? null }), { listener: 'tls', client: arrival.address, ...describeOffer(arrival.offer) })
 }
 
 const NAME = /^[a-z0-9._-]{1,253}$/

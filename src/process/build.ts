@@ -10,7 +10,7 @@ import { Census } from '../door/census.ts'
 import { openFrontDoor, openPlainDoor, type DoorOptions, type FrontDoor } from '../door/front-door.ts'
 import { buildGate, type GateOptions } from '../gate/app.ts'
 import { serviceOf, type Snapshot } from '../gate/admit.ts'
-import { describeOffer, noteOf, watchHandshakes } from '../gate/handshakes.ts'
+import { describeOffer, noteOf, watchHandshakes, watchPeer } from '../gate/handshakes.ts'
 import { keepPace } from '../gate/pace.ts'
 import type { Transaction, TransactionContext } from '../gate/transaction.ts'
 import type { Tunnel } from '../gate/websocket.ts'
@@ -210,6 +210,7 @@ function gateOptions(settings: Settings, { context, tunnels, inForce, drain, wal
       ...inForce.certificates.fallbackOptions,
       // Node calls it on the TLS socket; the hello says which kind of certificate the client takes.
       SNICallback(this: TLSSocket, name: string, done: (error: Error | null, context?: SecureContext) => void): void {
+        watchPeer(this)
         done(null, inForce.certificates.contextFor(name, arrivalOf(this)?.offer))
       },
       ...(ticketKeys === undefined ? {} : { ticketKeys }),

@@ -141,15 +141,27 @@ function checkOrder(chain: readonly X509Certificate[]): void {
 }
 
 function checkKey(certificate: X509Certificate): void {
-  const { asymmetricKeyType: type, asymmetricKeyDetails: { modulusLength = 0, namedCurve } = {} } = certificate.publicKey
-  if (type === 'rsa' && modulusLength < 2048) throw new CredentialFault('cert', `an RSA key of ${modulusLength} bits`, STRENGTH)
-  if (type === 'ec' && !CURVES.includes(namedCurve)) throw new CredentialFault('cert', `an EC key on ${namedCurve ?? 'a curve without a name'}`, STRENGTH)
-  if (type !== 'rsa' && type !== 'ec') throw new CredentialFault('cert', `a key of the kind ${type ?? 'unknown'}`, STRENGTH)
+  const found = weakKey(certificate)
+  if (found !== undefined) throw new CredentialFault('cert', found, STRENGTH)
 }
 
 function checkSignature(certificate: X509Certificate): void {
+  const found = weakSignature(certificate)
+  if (found !== undefined) throw new CredentialFault('cert', found, 'SHA-256 or better')
+}
+
+/** What is wrong with the strength of a certificate's key; undefined where it is strong enough. */
+export function weakKey(certificate: X509Certificate): string | undefined {
+  const { asymmetricKeyType: type, asymmetricKeyDetails: { modulusLength = 0, namedCurve } = {} } = certificate.publicKey
+  if (type === 'rsa') return modulusLength < 2048 ? `an RSA key of ${modulusLength} bits` : undefined
+  if (type === 'ec') return CURVES.includes(namedCurve) ? undefined : `an EC key on ${namedCurve ?? 'a curve without a name'}`
+  return `a key of the kind ${type ?? 'unknown'}`
+}
+
+/** What is wrong with the hash of its signature; undefined where it is SHA-256 or better. */
+export function weakSignature(certificate: X509Certificate): string | undefined {
   const signature = certificate.signatureAlgorithm ?? ''
-  if (/md[245]|sha-?1(?!\d)/i.test(signature)) throw new CredentialFault('cert', `a certificate signed with ${signature}`, 'SHA-256 or better')
+  return /md[245]|sha-?1(?!\d)/i.test(signature) ? `a certificate signed with ${signature}` : undefined
 }
 
 const isRoot = (certificate: X509Certificate): boolean => certificate.ca && certificate.subject === certificate.issuer

@@ -9,6 +9,8 @@ export interface HandshakeFailure {
   readonly code: string | undefined
   /** `socket.authorizationError` as a code; undefined where no client certificate was judged. */
   readonly authorizationError: string | undefined
+  /** A certificate of the client's is too weak for us. */
+  readonly weak: boolean
   readonly hello: ClientHello | undefined
 }
 
@@ -30,6 +32,9 @@ const BY_CODE = new Map<string, Reason>([
   ['ERR_SSL_EE_KEY_TOO_SMALL', 'client-cert-weak'],
   ['ERR_SSL_CA_KEY_TOO_SMALL', 'client-cert-weak'],
   ['ERR_SSL_CA_MD_TOO_WEAK', 'client-cert-weak'],
+  // What OpenSSL left in its queue while it looked for the issuer of a certificate that bears an authority's name (security.md 3.5).
+  ['ERR_SSL_PROVIDER_SIGNATURE_FAILURE', 'client-cert-untrusted'],
+  ['ERR_SSL_WRONG_PUBLIC_KEY_TYPE', 'client-cert-untrusted'],
   ['ERR_TLS_HANDSHAKE_TIMEOUT', 'tls-timeout'],
 ])
 
@@ -44,11 +49,15 @@ const BY_AUTHORIZATION = new Map<string, Reason>([
   ['CA_MD_TOO_WEAK', 'client-cert-weak'],
 ])
 
+/** What Node says where it has no name for OpenSSL's code: weak keys and hashes, name constraints, an issuer that is no authority. */
+const UNNAMED = 'UNSPECIFIED'
+
 const GONE = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ECONNABORTED'])
 
 /** The reason of a failed handshake. */
 export function handshakeRefusal(failure: HandshakeFailure): Reason {
-  const { code = '', authorizationError, hello } = failure
+  const { code = '', authorizationError, weak, hello } = failure
+  if (authorizationError === UNNAMED && weak) return 'client-cert-weak'
   if (authorizationError !== undefined) return BY_AUTHORIZATION.get(authorizationError) ?? 'client-cert-untrusted'
   const named = BY_CODE.get(code)
   if (named === 'tls-no-shared-suite') return withoutGroup(hello) ? 'tls-no-shared-group' : named

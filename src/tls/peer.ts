@@ -2,6 +2,7 @@
 // subject alternative name alone, whole and exact; never from the common name (security.md M3).
 import type { X509Certificate } from 'node:crypto'
 import { refuse } from '../refusal.ts'
+import { weakKey, weakSignature } from './credential.ts'
 
 /** A verified client certificate. */
 export interface PeerIdentity {
@@ -9,6 +10,8 @@ export interface PeerIdentity {
   readonly names: readonly string[]
   /** Of the leaf, base64, as RFC 9440 section 2.1 carries it. */
   readonly der: string
+  /** ms since the epoch. */
+  readonly validUntil: number
 }
 
 /** Who may pass on a name. */
@@ -27,7 +30,7 @@ export function peerIdentity(certificate: X509Certificate): PeerIdentity {
   for (const [, kind, value = ''] of (certificate.subjectAltName ?? '').matchAll(ALTERNATIVE_NAME)) {
     if (kind === 'URI' || kind === 'DNS') names.push(`${kind}:${value.startsWith('"') ? unquoted(value) : value}`)
   }
-  return Object.freeze({ names: Object.freeze(names), der: certificate.raw.toString('base64') })
+  return Object.freeze({ names: Object.freeze(names), der: certificate.raw.toString('base64'), validUntil: certificate.validToDate.getTime() })
 }
 
 /** A name that cannot be read is nobody's. */
@@ -39,9 +42,28 @@ function unquoted(value: string): string {
   }
 }
 
-/** Refuses with `client-not-allowed` whoever the rules do not name; a list admits only what it names. */
-export function authorizePeer({ verify, allow }: PeerRules, peer: PeerIdentity | undefined): void {
+/** Links of a chain that are looked at: more than any sound one has. */
+const CHAIN_LIMIT = 8
+
+/** Whether a certificate as it was shown, or one on its way to a root, has a key or a signature that is too weak for us. */
+export function isWeak(shown: X509Certificate): boolean {
+  let certificate: X509Certificate | undefined = shown
+  for (let i = 0; certificate !== undefined && i < CHAIN_LIMIT; i++) {
+    const issuer: X509Certificate | undefined = certificate.issuerCertificate
+    // Nobody looks at the signature of a root.
+    if (weakKey(certificate) !== undefined || (certificate.subject !== certificate.issuer && weakSignature(certificate) !== undefined)) return true
+    certificate = issuer
+  }
+  return false
+}
+
+/**
+ * Refuses with `client-not-allowed` whoever the rules do not name; a list admits only what it names. `now` in ms since the
+ * epoch: a certificate may end while its connection is open, or between a session and its resumption.
+ */
+export function authorizePeer({ verify, allow }: PeerRules, peer: PeerIdentity | undefined, now: number): void {
   if (verify === 'none') return
+  if (peer !== undefined && now > peer.validUntil) refuse('client-not-allowed', { why: 'expired' })
   if (peer === undefined && (verify === 'required' || allow !== undefined)) refuse('client-not-allowed', { why: 'no certificate' })
   if (peer !== undefined && allow !== undefined && !peer.names.some((name) => allow.includes(name))) refuse('client-not-allowed', { why: 'not on the list', names: peer.names.slice(0, 4) })
 }

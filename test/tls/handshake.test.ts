@@ -54,11 +54,22 @@ const ROWS: [code: string | undefined, authorizationError: string | undefined, h
   ['ECONNRESET', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', undefined, 'client-cert-untrusted'],
   ['ECONNRESET', 'UNABLE_TO_GET_CRL', undefined, 'client-cert-untrusted'],
   ['ECONNRESET', 'SOMETHING_NEW', undefined, 'client-cert-untrusted'],
+  ['ECONNRESET', 'UNSPECIFIED', undefined, 'client-cert-untrusted'],
   ['ERR_SSL_PROVIDER_SIGNATURE_FAILURE', 'CERT_SIGNATURE_FAILURE', undefined, 'client-cert-untrusted'],
+  ['ERR_SSL_PROVIDER_SIGNATURE_FAILURE', undefined, undefined, 'client-cert-untrusted'],
+  ['ERR_SSL_WRONG_PUBLIC_KEY_TYPE', undefined, undefined, 'client-cert-untrusted'],
+  ['ERR_SSL_UNKNOWN_PROTOCOL', undefined, undefined, 'tls-version'],
 ]
 
 void t.test('a failed handshake has one reason', async (test) => {
   for (const [code, authorizationError, offered, reason] of ROWS) {
-    test.equal(handshakeRefusal({ code, authorizationError, hello: offered }), reason, `${code} ${authorizationError ?? ''} ${JSON.stringify(offered?.groups ?? '')}`)
+    test.equal(handshakeRefusal({ code, authorizationError, weak: false, hello: offered }), reason, `${code} ${authorizationError ?? ''} ${JSON.stringify(offered?.groups ?? '')}`)
   }
+})
+
+void t.test('a weak certificate is told as such only where OpenSSL\'s own verdict has no name', async (test) => {
+  for (const [authorizationError, reason] of [['UNSPECIFIED', 'client-cert-weak'], ['CERT_REVOKED', 'client-cert-revoked'], ['DEPTH_ZERO_SELF_SIGNED_CERT', 'client-cert-untrusted']] as const) {
+    test.equal(handshakeRefusal({ code: 'ECONNRESET', authorizationError, weak: true, hello: undefined }), reason)
+  }
+  test.equal(handshakeRefusal({ code: 'ECONNRESET', authorizationError: undefined, weak: true, hello: undefined }), 'tls-aborted')
 })
