@@ -1,11 +1,12 @@
 // The pages under docs/ against the code, in both directions: what is written is there, and what is there is written.
 import { existsSync, globSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import t from 'tap'
 import { FILE } from '../src/config/schema.ts'
 import { UNBUILT } from '../src/config/unbuilt.ts'
 import { createStateMetrics, createTrafficMetrics } from '../src/observe/metrics.ts'
 import { REASONS, REFUSALS, type Reason } from '../src/refusal.ts'
+import { readPage } from './support/page.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
@@ -13,8 +14,10 @@ const NOT_OURS = /^(?:node_modules|\.dev|\.tap|\.git|bench\/out)\//
 const PAGES = globSync('**/*.md', { cwd: ROOT, exclude: (name) => NOT_OURS.test(`${name}/`) }).filter((page) => !NOT_OURS.test(page)).toSorted()
 const SOURCES = globSync('src/**/*.ts', { cwd: ROOT }).toSorted()
 
+const FENCED = /^```[^]*?^```/gm
+
 /** A page without its code, fenced or inline: what is in there is no link. */
-const prose = (page: string): string => read(page).replace(/^```[^]*?^```/gm, '').replace(/`[^`\n]*`/g, '``')
+const prose = (page: string): string => read(page).replace(FENCED, '').replace(/`[^`\n]*`/g, '``')
 
 /** The sections of a page by heading, in their order. */
 function sections(page: string): [heading: string, text: string][] {
@@ -81,9 +84,24 @@ void t.test('every relative link leads to a file, and to a heading of it where i
   }
 })
 
+void t.test('docs/README.md leads to every page of its folder', async (test) => {
+  const linked = new Set([...prose('docs/README.md').matchAll(/\]\(([^)#\s]+)/g)].map(([, target = '']) => join('docs', target)))
+  for (const page of globSync('docs/*.md', { cwd: ROOT }).filter((path) => path !== 'docs/README.md')) test.ok(linked.has(page), page)
+})
+
+void t.test('a page of docs/clients says how it was come by: it has blocks that are run, or says that it was not executed', async (test) => {
+  const pages = PAGES.filter((path) => /^docs\/clients\/(?!README)/.test(path))
+  const overview = read('docs/clients/README.md')
+  for (const page of pages) {
+    const executed = readPage(read(page)).blocks.some(({ does }) => does.kind === 'run')
+    test.equal(/^Not executed here[.:]/m.test(read(page)), !executed, page)
+    test.match(overview, new RegExp(`\\(${basename(page).replace('.', '\\.')}\\) \\|.*\\| ${executed ? 'yes' : 'no'}[^|]*\\|$`, 'm'), `${page} in the table of the overview`)
+  }
+})
+
 /** Headings as GitHub makes anchors of them. */
 function anchors(page: string): ReadonlySet<string> {
-  const headings = read(page).match(/^#{1,6} .*$/gm) ?? []
+  const headings = read(page).replace(FENCED, '').match(/^#{1,6} .*$/gm) ?? []
   return new Set(headings.map((line) => line.replace(/^#+ /, '').toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, '').replaceAll(' ', '-')))
 }
 
