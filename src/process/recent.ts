@@ -28,6 +28,11 @@ export class Recent {
     this.#samples = [{ at: startedAt, values: new Map() }]
   }
 
+  /** How many samples are held. */
+  get size(): number {
+    return this.#samples.length
+  }
+
   /** Keeps the counters of `families` as they are at `now`, monotonic ms. */
   note(families: readonly ExposedValues[], now: number): void {
     if (now - (this.#samples.at(-1)?.at ?? 0) < SPACING_MS) return

@@ -1,7 +1,8 @@
 // What needs somebody, worst first: each rule looks at the view and says what, why it matters, what to do, and where on
 // the page the rest stands. Level `bad` is for now, `warn` for soon, `note` for office hours.
 import { counted, duration, percent } from './format.ts'
-import type { View } from './view.ts'
+import { ADVICE } from './advice.ts'
+import type { CertificateView, View } from './view.ts'
 
 export type Level = 'bad' | 'warn' | 'note'
 
@@ -9,13 +10,21 @@ export interface Attention {
   readonly level: Level
   readonly what: string
   readonly todo: string
+  /** What a screen reader is told where `what` has numbers that move. */
+  readonly told?: string
   /** Id of the section with the rest. */
   readonly section: string
 }
 
-/** Days before its end from which a certificate is `bad`, `warn`. */
-export const DAYS = { bad: 3, warn: 30 } as const
+/** Days before its end from which a certificate is for now, for soon. Lists of revocation last days or hours: of those only the end is news. */
+const DAYS = { bad: 3, warn: 30 } as const
 const SHOWN = 3
+
+/** How urgent a certificate's end is; undefined while it is not. */
+export function urgencyOf({ use, daysLeft }: Pick<CertificateView, 'use' | 'daysLeft'>): 'bad' | 'warn' | undefined {
+  if (daysLeft < (use === 'crl' ? 0 : DAYS.bad)) return 'bad'
+  return use !== 'crl' && daysLeft < DAYS.warn ? 'warn' : undefined
+}
 
 const MISSING: Readonly<Record<string, Omit<Attention, 'section'>>> = {
   draining: { level: 'warn', what: 'The gateway is draining', todo: 'It was told to stop. Requests under way finish; new ones go elsewhere.' },
@@ -27,13 +36,13 @@ const MISSING: Readonly<Record<string, Omit<Attention, 'section'>>> = {
 type Rule = (view: View) => readonly Attention[]
 
 const RULES: readonly Rule[] = [
-  ({ missing }) => missing.map((check) => ({ ...(MISSING[check] ?? { level: 'bad', what: `Missing: ${check}`, todo: 'See /readyz.' }), section: check === 'certificates' ? 'certificates' : 'process' })),
-  ({ certificates }) => certificates.filter(({ daysLeft }) => daysLeft < DAYS.warn).map(({ name, use, daysLeft }) => ({
-    level: daysLeft < DAYS.bad ? 'bad' : 'warn',
-    what: daysLeft < 0 ? `${name} (${use}) has expired` : `${name} (${use}) ends in ${counted(daysLeft, 'day')}`,
-    todo: 'Put the renewed file in its place; it is taken up within two seconds.',
-    section: 'certificates',
-  })),
+  ({ missing, certificates }) => missing.filter((check) => check !== 'certificates' || !certificates.some(({ use, daysLeft }) => use === 'server' && daysLeft < 0)).map((check) => ({ ...(MISSING[check] ?? { level: 'bad', what: `Missing: ${check}`, todo: 'See /readyz.' }), section: check === 'certificates' ? 'certificates' : 'process' })),
+  ({ certificates }) => certificates.flatMap((certificate) => {
+    const { name, use, names: [first = use], daysLeft } = certificate
+    const level = urgencyOf(certificate)
+    const what = `${name} (${first}) ${daysLeft < 0 ? 'has expired' : `ends in ${counted(daysLeft, 'day')}`}`
+    return level === undefined ? [] : [{ level, what, todo: 'Put the renewed file in its place; it is taken up within two seconds.', section: 'certificates' }]
+  }),
   ({ configuration: { reloads: [last] } }) => (last?.result !== 'failure' ? [] : [{
     level: 'bad', what: `The last reload was refused: ${last.faults[0]?.path ?? 'unknown'}`, section: 'configuration',
     todo: 'The old configuration stays in force. Mend the file, run tidegate check, send SIGHUP.',
@@ -41,7 +50,8 @@ const RULES: readonly Rule[] = [
   ({ upstreams }) => upstreams.filter(({ health }) => health === 'failing' || health === 'some-failures').map(({ name, health, failures, requests, failed }) => ({
     level: health === 'failing' ? 'bad' : 'warn',
     what: `${name}: ${counted(failures.recent, 'request')} of ${requests.recent} failed (${failed.filter(({ recent }) => recent > 0).map(({ labels }) => labels['result']).join(', ')})`,
-    todo: 'Unreachable is DNS, network or the service; certificate its trust; timeout a slow service. Nothing here needs a restart.',
+    told: `${name}: requests fail`,
+    todo: `${ADVICE[`upstream-${failed[0]?.labels['result'] ?? ''}` as keyof typeof ADVICE] ?? ''} No restart is needed.`,
     section: 'upstreams',
   })),
   ({ workers, workersWanted }) => (workers.filter(({ listening }) => listening).length >= workersWanted ? [] : [{
@@ -49,13 +59,13 @@ const RULES: readonly Rule[] = [
     todo: 'It is started again by itself, with growing pauses. The log says how it ended.', section: 'process',
   }]),
   ({ workerRestarts }) => (workerRestarts.recent === 0 ? [] : [{
-    level: 'warn', what: `${counted(workerRestarts.recent, 'worker restart')} lately`,
+    level: 'warn', what: `${counted(workerRestarts.recent, 'worker restart')} lately`, told: 'Workers restart',
     todo: 'SIGKILL is as a rule the memory limit; a line “uncaught” is a bug to report.', section: 'process',
   }]),
-  ({ refusals }) => refusals.filter(({ reason, recent }) => recent > 0 && reason === 'unexpected').map(({ recent, todo = '' }) => ({ level: 'bad', what: `${counted(recent, 'request')} met a fault of the gateway’s own`, todo, section: 'refusals' })),
-  ({ refusals }) => refusals.filter(({ reason, recent }) => recent > 0 && reason === 'plaintext-http').map(({ recent, todo = '' }) => ({ level: 'warn', what: `${counted(recent, 'plain HTTP request')}: credentials were exposed`, todo, section: 'refusals' })),
-  ({ refusals }) => refusals.filter(({ blame, recent, reason }) => recent > 0 && blame === 'us' && reason !== 'unexpected' && reason !== 'draining').map(({ reason, recent, todo = '' }) => ({ level: 'warn', what: `${reason}: ${counted(recent, 'refusal')} that are ours to mend`, todo, section: 'refusals' })),
-  ({ linesDropped }) => (linesDropped.recent === 0 ? [] : [{ level: 'warn', what: `${counted(linesDropped.recent, 'log line')} lost`, todo: 'The log’s reader is too slow, or its disk is full. Requests are not held up.', section: 'process' }]),
+  ({ refusals }) => refusals.filter(({ reason, recent }) => recent > 0 && reason === 'unexpected').map(({ recent, todo = '' }) => ({ level: 'bad', what: `${counted(recent, 'request')} met a fault of the gateway’s own`, told: 'Requests meet a fault of the gateway’s own', todo, section: 'refusals' })),
+  ({ refusals }) => refusals.filter(({ reason, recent }) => recent > 0 && reason === 'plaintext-http').map(({ recent, todo = '' }) => ({ level: 'warn', what: `${counted(recent, 'plain HTTP request')}: credentials were exposed`, told: 'Plain HTTP requests came', todo, section: 'refusals' })),
+  ({ refusals }) => refusals.filter(({ blame, recent, reason }) => recent > 0 && blame === 'us' && reason !== 'unexpected' && reason !== 'draining').map(({ reason, recent, todo = '' }) => ({ level: 'warn', what: `${reason}: ${counted(recent, 'refusal')}, ours to mend`, told: `Refusals ${reason}`, todo, section: 'refusals' })),
+  ({ linesDropped }) => (linesDropped.recent === 0 ? [] : [{ level: 'warn', what: `${counted(linesDropped.recent, 'log line')} lost`, told: 'Log lines are lost', todo: 'The log’s reader is too slow, or its disk is full. Requests are not held up.', section: 'process' }]),
   ({ versionWarnings }) => versionWarnings.map((warning) => ({ level: 'warn', what: warning, todo: 'Upgrade: known holes are mended in the version named.', section: 'process' })),
   ({ configuration: { warnings } }) => (warnings.length === 0 ? [] : [{ level: 'note', what: counted(warnings.length, 'warning of the configuration', 'warnings of the configuration'), todo: 'Nothing is broken; each says what would be better.', section: 'configuration' }]),
   ({ openIssuers }) => (openIssuers.length === 0 ? [] : [{ level: 'note', what: `Tokens without spr=https: ${[...new Set(openIssuers.map(({ account }) => account))].slice(0, SHOWN).join(', ')}`, todo: 'The gateway tightens them; past it they work over plain HTTP. Have their issuers set spr=https.', section: 'tokens' }]),

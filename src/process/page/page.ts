@@ -73,8 +73,8 @@ function attentionList(attention: readonly Attention[]): Html {
 
 /** What a screen reader is told when it changes: the state and what is for now or soon, no moving numbers. */
 function summaryOf({ word }: Headline, attention: readonly Attention[]): string {
-  const urgent = attention.filter(({ level }) => level !== 'note').map(({ what }) => what.replace(/\d[\d\u202F]*/g, 'some'))
-  return `${word}. ${urgent.length === 0 ? 'Nothing needs you.' : `${[...new Set(urgent)].join('. ')}.`}`
+  const urgent = attention.filter(({ level }) => level !== 'note').map(({ what, told = what }) => told)
+  return `${word}. ${urgent.length === 0 ? 'Nothing needs you.' : `${urgent.join('. ')}.`}`
 }
 
 const ICON_COLOURS: Readonly<Record<Headline['level'], string>> = { good: '%2317692f', warn: '%23b36b00', bad: '%23c01f26', note: '%233d5166' }

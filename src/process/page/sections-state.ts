@@ -1,12 +1,12 @@
 // Certificates, upstreams, configuration and its history, the processes and what they are made of.
 import { ago, count, counted, duration, latency, moment, NOTHING } from './format.ts'
 import { html, type Html, type Part } from './html.ts'
-import { DAYS } from './attention.ts'
+import { urgencyOf } from './attention.ts'
 import { badge, bar, table } from './table.ts'
 import type { Health, UpstreamView } from './upstreams.ts'
 import type { CertificateView, View } from './view.ts'
 
-const USES: Readonly<Record<string, string>> = { 'server': 'our own', 'client-ca': 'authority of clients', 'crl': 'revocation list', 'upstream-ca': 'authority of an upstream' }
+const USES: Readonly<Record<string, string>> = { 'server': 'our own', 'client-ca': 'authority of clients', 'crl': 'revocation list', 'upstream-ca': 'authority of an upstream', 'upstream-client': 'ours, shown to an upstream' }
 /** A year of days makes a whole bar. */
 const FULL_BAR_DAYS = 365
 
@@ -31,10 +31,10 @@ function daysLeft({ daysLeft: days }: CertificateView): string {
   return days < 0 ? `${counted(-days, 'day')} over` : counted(days, 'day')
 }
 
-function certificateState({ daysLeft: days }: CertificateView): Html {
-  if (days < 0) return badge('bad', 'expired')
-  if (days < DAYS.bad) return badge('bad', 'renew now')
-  return days < DAYS.warn ? badge('warn', 'renew soon') : badge('good', 'good')
+function certificateState(certificate: CertificateView): Html {
+  const level = urgencyOf(certificate)
+  if (level === undefined) return badge('good', 'good')
+  return badge(level, certificate.daysLeft < 0 ? 'expired' : level === 'bad' ? 'renew now' : 'renew soon')
 }
 
 const HEALTH: Readonly<Record<Health, Html>> = { 'failing': badge('bad', 'failing'), 'some-failures': badge('warn', 'some failures'), 'well': badge('good', 'answers'), 'idle': badge('note', 'no requests lately') }

@@ -20,7 +20,7 @@ const nameOfOffer = (offered: string): string => OFFER_NAMES[offered] ?? offered
 export function connectionsSection(view: View): Html {
   return html`<section id="connections" aria-labelledby="connections-title"><h2 id="connections-title">Who connects, and how</h2>
 <p class="lead">${counted(view.handshakes.total, 'handshake')} since the start, ${percent(view.resumedShare)} resumed, ${percent(view.postQuantumShare)} with a post-quantum key exchange. Profile <code>${view.profile}</code>.</p>
-<div class="pair">${offeredTable(view)}${groupsTable(view)}</div>${negotiatedTable(view)}${oldTable(view)}${plaintextTable(view)}</section>`
+<div class="pair">${offeredTable(view)}${groupsTable(view)}${plaintextTable(view)}</div>${negotiatedTable(view)}${oldTable(view)}</section>`
 }
 
 function offeredTable(view: View): Html {
@@ -75,8 +75,8 @@ function plaintextTable(view: View): Html {
   })
 }
 
-const STAGES: Readonly<Record<Stage, string>> = { door: 'at the door', handshake: 'in the handshake', http: 'in HTTP', sas: 'its token', storage: 'at storage rules', smb: 'in SMB', us: 'by our state', upstream: 'at the upstream' }
-const BLAMES: Readonly<Record<Blame, Html>> = { client: badge('note', 'the client'), upstream: badge('warn', 'the upstream'), us: badge('warn', 'us') }
+const STAGES: Readonly<Record<Stage, string>> = { door: 'at the door', handshake: 'in the handshake', http: 'in HTTP', sas: 'in its token', storage: 'at storage rules', smb: 'in SMB', us: 'by our state', upstream: 'at the upstream' }
+const BLAMES: Readonly<Record<Blame, Html>> = { client: html`the client`, upstream: badge('warn', 'the upstream'), us: badge('warn', 'us') }
 
 /** The section on refusals: by reason with what to do, and by address range. */
 export function refusalsSection(view: View): Html {
@@ -87,8 +87,8 @@ ${reasonsTable(view)}${rangesTable(view)}</section>`
 
 function reasonsTable(view: View): Html {
   return table({
-    id: 'reasons', caption: 'By reason, latest first', columns: [{ head: 'Reason, and what to do' }, { head: 'Who must act' }, lately(view), total, { head: 'Last seen', number: true }],
-    rows: view.refusals.map((refusal) => [reasonCell(refusal), BLAMES[refusal.blame], count(refusal.recent), count(refusal.total), refusal.lastSeen === undefined ? NOTHING : ago(refusal.lastSeen, view.now)]),
+    id: 'reasons', caption: 'By reason, most of the last minutes first', columns: [{ head: 'Reason, and what to do' }, lately(view), total, { head: 'Last seen', number: true }, { head: 'Who must act' }],
+    rows: view.refusals.map((refusal) => [reasonCell(refusal), count(refusal.recent), count(refusal.total), refusal.lastSeen === undefined ? NOTHING : ago(refusal.lastSeen, view.now), BLAMES[refusal.blame]]),
     empty: 'Nothing has been refused since the start.', most: 100,
   })
 }

@@ -28,7 +28,7 @@ export function table({ id, caption, columns, rows, empty, most = MOST }: TableW
   if (rows.length === 0) return html`<div class="none" id="${id}"><h3>${caption}</h3><p>${empty}</p></div>`
   const rest = rows.length - most
   return html`<div class="wide" id="${id}" role="region" aria-labelledby="${id}-caption" tabindex="0"><table>
-<caption id="${id}-caption">${caption}</caption>
+<caption><span id="${id}-caption">${caption}</span></caption>
 <thead><tr>${columns.map(({ head, number }) => html`<th scope="col"${number === true ? NUMBER : ''}>${head}</th>`)}</tr></thead>
 <tbody>${rows.slice(0, most).map((cells) => row(columns, cells))}</tbody>
 </table></div>${rest > 0 && html`<p class="more">${rest} more are in <code>/status</code>.</p>`}`

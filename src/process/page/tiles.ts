@@ -1,5 +1,5 @@
 // The few numbers that say how it goes, each with what it is of.
-import { DAYS } from './attention.ts'
+import { urgencyOf } from './attention.ts'
 import { ago, count, counted, duration, latency, NOTHING, percent, rate } from './format.ts'
 import { html, type Html, type Part } from './html.ts'
 import type { View } from './view.ts'
@@ -42,8 +42,8 @@ function upstreamTile({ upstreams }: View): Tile {
 
 function certificateTile({ certificates: [first] }: View): Tile {
   if (first === undefined) return { label: 'Certificates', value: NOTHING, note: 'none with an end' }
-  const level = first.daysLeft < DAYS.bad ? 'bad' : 'warn'
-  return { label: 'First certificate to end', value: first.daysLeft < 0 ? 'expired' : counted(first.daysLeft, 'day'), note: html`<code>${first.name}</code>`, ...(first.daysLeft < DAYS.warn ? { level } : {}) }
+  const level = urgencyOf(first)
+  return { label: 'First certificate to end', value: first.daysLeft < 0 ? 'expired' : counted(first.daysLeft, 'day'), note: html`<code>${first.name}</code>`, ...(level === undefined ? {} : { level }) }
 }
 
 function configurationTile({ configuration: { generation, reloads: [last] }, now }: View): Tile {
