@@ -58,8 +58,9 @@ export function openSink(fd: number, onDropped: LogOptions['onDropped']): Return
 
 /**
  * A write to a pipe that nobody reads would block a thread for ever, and the exit of the process waits for its threads. So
- * the pipe is opened once more, not to block: on the one we were given, workers that start and end set that back for all
- * who share it. What cannot be opened so (another user's pipe, a socket) Node makes a non-blocking one when it is asked for.
+ * the pipe is opened once more, not to block: others who share the one we were given may set that back. What cannot be
+ * opened so (another user's pipe, a socket) Node makes a non-blocking one when the supervisor asks for its standard output;
+ * workers share it.
  */
 function neverBlocking(fd: number): number {
   try {

@@ -5,6 +5,13 @@ import type { IssuerCount } from '../observe/issuers.ts'
 import type { ClientOffers } from '../observe/offers.ts'
 import type { RefusedCount } from '../observe/refused-by.ts'
 
+/**
+ * Where a worker finds the log: the supervisor's standard output under another number. As 0 to 2 it would be made to block
+ * when a worker starts and again when it ends, by libuv and Node, for all who share it: a reader that stops would then stop
+ * whoever writes.
+ */
+export const WORKER_LOG_FD = 3
+
 export interface Bound {
   readonly tls: string
   readonly plain?: string

@@ -68,6 +68,8 @@ export class Supervisor {
     cluster.setupPrimary({
       exec: fileURLToPath(new URL('worker.ts', import.meta.url)),
       args: [],
+      // No input; what a library prints is no line of the log; Node's last words come through us: see WORKER_LOG_FD.
+      stdio: ['ignore', 'ignore', 'pipe', 1, 'ipc'],
       execArgv: [...process.execArgv, ...WORKER_FLAGS, ...SEAL_FLAGS],
     })
   }
@@ -162,6 +164,7 @@ export class Supervisor {
 
   #fork(): Promise<Bound> {
     const worker = cluster.fork({ NODE_COMPILE_CACHE: COMPILE_CACHE })
+    worker.process.stderr?.on('data', (words: Buffer) => process.stderr.write(words))
     worker.on('online', () => send(worker, this.#orders()))
     this.#workers.set(worker, Date.now())
     this.#startedAt = this.#options.monotonic()

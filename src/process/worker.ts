@@ -10,7 +10,7 @@ import { Outlets } from './outlets.ts'
 import { drain, listen, stop } from './traffic.ts'
 import { keyInFile } from '../sas/delegation-key.ts'
 import type { UserDelegationKey } from '../sas/signing-keys.ts'
-import type { FromWorker, LearnedKey, ToWorker, WorkerOrders } from './messages.ts'
+import { WORKER_LOG_FD, type FromWorker, type LearnedKey, type ToWorker, type WorkerOrders } from './messages.ts'
 
 const monotonic = (): number => performance.now()
 const wallClock = (): number => Date.now()
@@ -19,7 +19,7 @@ async function run(orders: WorkerOrders): Promise<void> {
   const dropped: { cell?: Cell } = {}
   const loaded = await loadGiven(orders)
   const { config } = loaded
-  const sink = createLogger({ level: config.log.level, fd: 1, pretty: await prettyFor(1), onDropped: (lines) => countDropped(dropped.cell, lines) })
+  const sink = createLogger({ level: config.log.level, fd: WORKER_LOG_FD, pretty: await prettyFor(WORKER_LOG_FD), onDropped: (lines) => countDropped(dropped.cell, lines) })
   const parts = await buildParts(loaded, {
     log: sink.log,
     seed: randomBytes(10),
