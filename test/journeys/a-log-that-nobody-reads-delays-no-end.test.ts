@@ -84,10 +84,10 @@ for (const [what, begin] of [['a pipe', onPipe], ['a socket', onSocket]] as cons
     const [worker = 0] = childrenOf(child.pid ?? 0)
     process.kill(worker, 'SIGTERM')
     const waits: boolean[] = []
-    await until(async () => {
-      if (begin === onSocket) waits.push(blocks(child.pid ?? 0, 1))
-      return await metric('tidegate_worker_restarts_total') === 1 && await metric('tidegate_workers') === 2
-    }, 'another worker')
+    const looking = setInterval(() => begin === onSocket && waits.push(blocks(child.pid ?? 0, 1)), 2)
+    test.teardown(() => clearInterval(looking))
+    await until(async () => await metric('tidegate_worker_restarts_total') === 1 && await metric('tidegate_workers') === 2, 'another worker')
+    clearInterval(looking)
     test.notOk(waits.includes(true), 'nobody ever waits for the reader')
     const client = await dial(test, { port, realm })
     const path = `/c/${'long-name/'.repeat(200)}`
