@@ -2,6 +2,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import t from 'tap'
+import { parseConfig } from '../src/config/parse.ts'
 import { FILE } from '../src/config/schema.ts'
 import { UNBUILT } from '../src/config/unbuilt.ts'
 import { createStateMetrics, createTrafficMetrics } from '../src/observe/metrics.ts'
@@ -82,6 +83,11 @@ void t.test('every relative link leads to a file, and to a heading of it where i
       if (anchor !== undefined && existsSync(join(ROOT, file))) test.ok(anchors(file).has(anchor), `${page}: ${target}`)
     }
   }
+})
+
+void t.test('the configuration in README.md is one that is read', async (test) => {
+  const [, yaml = ''] = /^```yaml\n([^]*?)^```/m.exec(read('README.md')) ?? []
+  test.strictSame(parseConfig(yaml, { file: 'README.md', directory: '/etc/tidegate', environment: {} }).faults, undefined)
 })
 
 void t.test('docs/README.md leads to every page of its folder', async (test) => {

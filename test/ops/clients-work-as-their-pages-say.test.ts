@@ -9,6 +9,9 @@ import { missingTerminal, openTerminal } from '../support/terminal.ts'
 
 const PAGES = globSync('clients/*.md', { cwd: DOCS }).toSorted().filter((path) => path !== 'clients/README.md')
 
+// Go compiles its standard library first: half a minute on two idle cores.
+t.setTimeout(600_000)
+
 /** Programs that a page names as needed, and how to ask for them where the name alone is no program. */
 const ASK: Readonly<Record<string, readonly string[]>> = {
   'python3-azure-storage': ['/usr/bin/python3', '-c', 'import azure.storage.blob'],
