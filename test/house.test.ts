@@ -30,7 +30,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   'gate/app.ts': ['fastify', 'node:https'],
   'gate/batch.ts': ['node:stream'],
   'gate/reply-stream.ts': ['node:stream'],
-  'gate/unacknowledged.ts': ['node:fs', 'node:fs/promises'],
+  'gate/kernel-state.ts': ['node:fs', 'node:fs/promises'],
   'observe/audit.ts': ['node:fs'],
   'observe/log.ts': ['node:fs', 'pino'],
   'observe/metrics.ts': ['prom-client'],
@@ -54,7 +54,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
 /** Clocks, randomness, the environment and timers reach a file without any import. */
 const AMBIENT = /\b(?:Date\.now\(|new Date\(\)|performance\.|Math\.random\(|process\.(?!nextTick)|setTimeout\(|setInterval\(|setImmediate\(|fetch\(|globalThis\b)/
 const AMBIENT_EDGES = new Set([
-  'cli/arguments.ts', 'cli/check.ts', 'cli/inspect.ts', 'cli/main.ts', 'cli/mint.ts', 'cli/serve.ts', 'cli/voice.ts', 'door/front-door.ts', 'door/plaintext.ts', 'gate/api-proxy.ts', 'gate/deliver.ts', 'gate/pace.ts', 'gate/websocket.ts', 'observe/log.ts', 'observe/tracing.ts',
+  'cli/arguments.ts', 'cli/check.ts', 'cli/inspect.ts', 'cli/main.ts', 'cli/mint.ts', 'cli/serve.ts', 'cli/voice.ts', 'door/front-door.ts', 'door/plaintext.ts', 'gate/api-proxy.ts', 'gate/deliver.ts', 'gate/half-closed.ts', 'gate/pace.ts', 'gate/websocket.ts', 'observe/log.ts', 'observe/tracing.ts',
   'process/collector.ts', 'process/page/script.ts', 'process/reload.ts', 'process/reports.ts', 'process/seal.ts', 'process/serve.ts', 'process/status.ts', 'process/supervisor.ts', 'process/tickets.ts', 'process/traffic.ts', 'process/worker.ts', 'upstream/closure.ts', 'upstream/pool.ts',
 ])
 

@@ -11,6 +11,7 @@ import type { Roll } from '../roll.ts'
 import { admit, findSite, isApiPermit, serviceOf, type ApiPermit, type Snapshot } from './admit.ts'
 import { givePassage } from './api-proxy.ts'
 import { boundChunks } from './chunk-bounds.ts'
+import { HalfClosed } from './half-closed.ts'
 import { deliverRefusal, isEnding, lingerAtEnd } from './deliver.ts'
 import type { ForwardContext } from './forward.ts'
 import { factsOf } from './facts.ts'
@@ -19,6 +20,7 @@ import { refuseRaw } from './raw-reply.ts'
 import { carryStorage, type StorageContext } from './storage.ts'
 import { Transaction, type TransactionContext } from './transaction.ts'
 import { currentReplies, endTurns, takeTurn } from './turns.ts'
+import { shed } from './shed.ts'
 import { carryUpgrade, wantsTunnel } from './upgrade.ts'
 import type { Tunnel, TunnelContext } from './websocket.ts'
 
@@ -29,6 +31,8 @@ export interface HandlerOptions {
   readonly context: TransactionContext
   readonly tunnels: Roll<Tunnel>
   readonly draining: () => boolean
+  /** Connections accepted since then, in monotonic ms, are turned away; undefined while there is memory for all. */
+  readonly shedSince: () => number | undefined
   /** The snapshot in force; each request takes it once. */
   readonly snapshot: () => Snapshot
   /** Milliseconds since the epoch. */
@@ -78,6 +82,15 @@ export class Handlers {
   listenOn(server: Server, handler: (request: IncomingMessage, reply: ServerResponse) => void): Server {
     // Counted by admission instead: Node would leave out fields beyond its limit without a word.
     server.maxHeadersCount = 0
+    // Node's own name for it, not in its types: replies that are owed are given after the client's end.
+    Object.assign(server, { httpAllowHalfOpen: true })
+    const halfClosed = new HalfClosed()
+    server.on('secureConnection', (socket: TLSSocket) => {
+      socket.allowHalfOpen = true
+      socket.once('end', () => {
+        if (currentReplies(socket).length > 0) halfClosed.watch(socket)
+      })
+    })
     const take = (awaitsContinue: boolean) => (request: IncomingMessage, reply: ServerResponse) => {
       // The parser goes on with what follows a refusal that closes; where that begins is not ours to guess (security.md 3.11).
       if (isEnding(request.socket)) request.resume()
@@ -92,7 +105,7 @@ export class Handlers {
     server.on('request', take(false))
     server.on('checkContinue', take(true))
     server.on('checkExpectation', take(false))
-    server.on('upgrade', (request: IncomingMessage, socket: Duplex, early: Buffer) => carryUpgrade(request, socket as TLSSocket, early, this.#options, this.#tunneling))
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, early: Buffer) => this.#upgrade(request, socket as TLSSocket, early))
     server.on('connect', (request: IncomingMessage, socket: Duplex) => this.#refuseMethod(request, socket as TLSSocket))
     return server
   }
@@ -116,6 +129,7 @@ export class Handlers {
     const fields = (transaction.fields = readRequestFields(request.rawHeaders, request.httpVersionMinor === 1))
     if (fields.chunked) boundChunks(request, snapshot.headerFields, (detail) => this.#breakOff(transaction.reply, new Refusal('headers-too-large', detail)))
     if (options.draining()) throw new Refusal('draining')
+    shed(transaction.arrival, options.shedSince())
     const facts = factsOf(request, transaction.target, fields, transaction.arrival, options.wallClock())
     const { host, site } = findSite(facts, snapshot)
     if ('kind' in site) transaction.routed(site.numbers)
@@ -162,6 +176,12 @@ export class Handlers {
     request[UPGRADE] = true
     const { socket } = request
     return wantsTunnel(request, this.#options.snapshot()) && currentReplies(socket).length === 0 && !isEnding(socket)
+  }
+
+  #upgrade(request: IncomingMessage, socket: TLSSocket, early: Buffer): void {
+    // Whichever end of a WebSocket ends first takes the other along.
+    socket.allowHalfOpen = false
+    carryUpgrade(request, socket, early, this.#options, this.#tunneling)
   }
 
   #refuseMethod(request: IncomingMessage, socket: TLSSocket): void {

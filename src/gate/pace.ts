@@ -7,8 +7,8 @@ import { Refusal } from '../refusal.ts'
 import type { Roll } from '../roll.ts'
 import type { Exchange } from '../upstream/exchange.ts'
 import { UpstreamFailure } from '../upstream/failure.ts'
+import { readKernelState } from './kernel-state.ts'
 import type { Transaction } from './transaction.ts'
-import { readUnacknowledged } from './unacknowledged.ts'
 
 export interface PaceOptions {
   /** Bytes a second over any WINDOW seconds. */
@@ -97,14 +97,14 @@ class PaceKeeper {
   async #lookCloser(stuck: readonly Transaction[]): Promise<void> {
     this.#reading = true
     const sockets = stuck.map(rawSocket)
-    const unacknowledged = await readUnacknowledged(sockets.filter((socket) => socket !== undefined))
+    const states = await readKernelState(sockets.filter((socket) => socket !== undefined))
     this.#reading = false
     for (const [i, transaction] of stuck.entries()) {
       const socket = sockets[i]
       const track = this.#tracks.get(transaction)
       // Gone, or in another phase by now.
       if (socket === undefined || track === undefined || transaction.place < 0 || !isWaitedFor(transaction)) continue
-      const held = unacknowledged.get(socket)
+      const held = states.get(socket)?.unacknowledged
       if (held !== undefined) this.#sample(track.acknowledged, delivered(transaction) - held)
       if (this.#isSlow(track.moved) && (held === undefined || this.#isSlow(track.acknowledged))) this.#tooSlow(transaction)
     }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
-import { readUnacknowledged } from '../../src/gate/unacknowledged.ts'
+import { readKernelState } from '../../src/gate/kernel-state.ts'
 import { until } from '../support/until.ts'
 
 async function connected(test: Test, host: string): Promise<{ ours: Socket; theirs: Socket }> {
@@ -22,7 +22,7 @@ async function connected(test: Test, host: string): Promise<{ ours: Socket; thei
   return { ours, theirs }
 }
 
-const heldFor = async (socket: Socket): Promise<number> => (await readUnacknowledged([socket])).get(socket) ?? Number.NaN
+const heldFor = async (socket: Socket): Promise<number> => (await readKernelState([socket])).get(socket)?.unacknowledged ?? Number.NaN
 
 for (const host of ['127.0.0.1', '::']) {
   void t.test(`a reader that stops, then reads: listening on ${host}`, { skip: existsSync('/proc/self/net/tcp') ? false : 'no /proc/net/tcp' }, async (test) => {
@@ -36,9 +36,18 @@ for (const host of ['127.0.0.1', '::']) {
   })
 }
 
+void t.test('a peer that has ended its side', { skip: existsSync('/proc/self/net/tcp') ? false : 'no /proc/net/tcp' }, async (test) => {
+  const { ours, theirs } = await connected(test, '127.0.0.1')
+  const established = async (): Promise<boolean | undefined> => (await readKernelState([ours])).get(ours)?.established
+  test.equal(await established(), true)
+  ours.allowHalfOpen = true
+  theirs.end()
+  await until(async () => await established() === false, 'its FIN')
+})
+
 void t.test('a connection that is gone is not told of', async (test) => {
   const { ours } = await connected(test, '127.0.0.1')
   ours.destroy()
-  test.equal((await readUnacknowledged([ours])).size, 0)
-  test.equal((await readUnacknowledged([])).size, 0)
+  test.equal((await readKernelState([ours])).size, 0)
+  test.equal((await readKernelState([])).size, 0)
 })
