@@ -16,7 +16,7 @@ const file = join(realm.folder, 'audit.log')
 const WISH = { storage: { blob: upstream.port }, log: { audit: 'audit.log' } }
 
 const linesOf = (name: string): LogLine[] => readFileSync(name, 'utf8').split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as LogLine)
-const reasons = (name: string): (string | undefined)[] => linesOf(name).map(({ reason }) => reason).toSorted()
+const reasons = (name: string): string[] => linesOf(name).map(({ reason = '' }) => reason).toSorted((a, b) => a.localeCompare(b))
 
 void t.test('refusals of both kinds, of all workers, and nothing else', async (test) => {
   const gate = await serveGate(test, realm, { ...WISH, workers: 2 })
