@@ -52,7 +52,7 @@ export function pageOf(view: View): string {
 <main id="main" tabindex="-1"><p class="stale" id="stale" hidden></p>
 <div id="state" data-live>${bannerOf(headline)}${attentionList(attention)}${tilesOf(view)}<p class="hidden" id="summary">${summaryOf(headline, attention)}</p></div>
 <div class="columns" id="sections" data-live>${SECTIONS.map(([, , render]) => render(view))}</div></main>
-<footer><p>Counts are of all workers since the start, ${duration((view.now - view.startedAt) / 1000)} ago, unless they say otherwise. The same for programs: <a href="/status">/status</a>, <a href="/metrics">/metrics</a>, <a href="/readyz">/readyz</a>. What each thing means is in docs/operations.md.</p><noscript><p>Without JavaScript this page is complete and stands still: reload it for newer numbers.</p></noscript></footer>
+<footer><p>Counts are of all workers since the start, ${duration((view.now - view.startedAt) / 1000)} ago, unless they say otherwise. The same for programs: <a href="/status">/status</a>, <a href="/metrics">/metrics</a>, <a href="/readyz">/readyz</a>. What each thing means is in docs/operations.md.</p><p id="still">Without JavaScript this page is complete and stands still: reload it for newer numbers.</p></footer>
 <p class="hidden" id="say" role="status"></p><script>${fixed(SCRIPT)}</script></body></html>
 `.toString()
 }

@@ -94,6 +94,7 @@ export const SCRIPT = `
   told = byId('summary').textContent;
   beat.textContent = 'live, every ' + every / 1000 + ' s';
   live.hidden = false;
+  byId('still').hidden = true;
   plan();
 })();
 `

@@ -90,7 +90,7 @@ th p,td p{font-size:.92em;overflow-wrap:anywhere}
 .facts dt{color:var(--quiet);font-size:.85rem}
 footer{color:var(--quiet);font-size:.92rem;padding-bottom:2rem}
 footer p{max-width:90ch;margin-top:.3rem}
-.old main{opacity:.75}
+.old #state,.old #sections{filter:grayscale(1)}
 @media (min-width:120rem){.tiles{grid-template-columns:repeat(10,minmax(0,1fr))}}
 @media (max-width:52rem){.tiles{grid-template-columns:repeat(2,minmax(0,1fr))}.tiles dd{font-size:1.25rem}}
 @media (max-width:30rem){.attention li{grid-template-columns:1fr}.attention li p{grid-column:1}.live{margin-left:0}}
