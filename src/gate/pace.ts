@@ -83,7 +83,7 @@ class PaceKeeper {
     // Behind the reply to an earlier request: that one is watched.
     if (reply.socket === null || reply.writableFinished) return undefined
     const { moved, acknowledged } = this.#trackOf(transaction, phase)
-    this.#sample(moved, delivered(transaction))
+    this.#sample(moved, progress(transaction))
     if (!isWaitedFor(transaction)) {
       if (this.#isSlow(moved)) this.#tooSlow(transaction)
       return undefined
@@ -105,7 +105,7 @@ class PaceKeeper {
       // Gone, or in another phase by now.
       if (socket === undefined || track === undefined || transaction.place < 0 || !isWaitedFor(transaction)) continue
       const held = states.get(socket)?.unacknowledged
-      if (held !== undefined) this.#sample(track.acknowledged, delivered(transaction) - held)
+      if (held !== undefined) this.#sample(track.acknowledged, progress(transaction) - held)
       if (this.#isSlow(track.moved) && (held === undefined || this.#isSlow(track.acknowledged))) this.#tooSlow(transaction)
     }
   }
@@ -145,7 +145,8 @@ function awaitReply(transaction: Transaction, exchange: Exchange, options: PaceO
 /** Whether it is the client that is waited for: to send its body, or to read the reply. */
 function isWaitedFor({ exchange, reply }: Transaction): boolean {
   if (exchange === undefined || exchange.state === 'over') return true
-  return exchange.state === 'replying' ? reply.writableNeedDrain : !exchange.bodyHeld
+  const sending = !exchange.bodyDone && !exchange.bodyHeld
+  return exchange.state === 'replying' ? reply.writableNeedDrain || sending : sending
 }
 
 interface Queued { readonly _handle?: { readonly writeQueueSize?: number } | null }
@@ -154,8 +155,12 @@ function rawSocket(transaction: Transaction): (Socket & Queued) | undefined {
   return connectionUnder(transaction.request.socket as TLSSocket)
 }
 
-/** Bytes of the connection that the kernel has taken: what waits in our memory has not moved. */
-function delivered(transaction: Transaction): number {
+/**
+ * Bytes of the connection that the kernel has taken, since what waits in our memory has not moved; and of a body that still goes
+ * up, which an early reply may be waiting for.
+ */
+function progress(transaction: Transaction): number {
   const raw = rawSocket(transaction)
-  return raw === undefined ? transaction.sent : raw.bytesWritten - (raw._handle?.writeQueueSize ?? 0)
+  const delivered = raw === undefined ? transaction.sent : raw.bytesWritten - (raw._handle?.writeQueueSize ?? 0)
+  return delivered + (transaction.exchange?.received ?? 0)
 }

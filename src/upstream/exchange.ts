@@ -64,6 +64,11 @@ export class Exchange {
     return this.#paused
   }
 
+  /** The request is out, its body to the last byte. */
+  get bodyDone(): boolean {
+    return this.#bodyDone
+  }
+
   /** The upstream does not take the body as fast as the client gives it. */
   get bodyHeld(): boolean {
     return this.#bodyHeld
