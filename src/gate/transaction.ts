@@ -84,6 +84,8 @@ export class Transaction implements RollMember {
   readonly #over = (): void => {
     const { recorder, live, monotonic, unrouted } = this.#context
     live.leave(this)
+    // Its head may have gone out before the trust changed, without a word that the connection ends (security.md M7).
+    if (this.arrival?.stale === true) this.request.socket.destroySoon()
     if (this.numbers !== unrouted) this.numbers.inFlight.value--
     const broken = !this.reply.writableFinished
     if (broken) this.exchange?.abort()
