@@ -8,6 +8,7 @@ import { ARCHES, makeBase, type Arch } from './image/base.ts'
 import { makePackages } from './image/packages.ts'
 import { output } from './image/run.ts'
 import { makeSbom } from './image/sbom.ts'
+import { settle } from './image/settle.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 
@@ -18,7 +19,7 @@ const USAGE = `npm run image -- [--arch amd64|arm64] [--tag NAME] [--out FOLDER]
     --out       where the list of its parts goes (tidegate-ARCH.cdx.json); usually .dev/image
     --archive   also FOLDER/tidegate-ARCH.oci.tar, for \`skopeo copy oci-archive:FILE docker://REGISTRY/NAME\`
 
-Needs root and Debian's buildah and mmdebstrap. The image goes into this machine's own store, where podman finds it.
+Needs root and Debian's buildah, mmdebstrap and skopeo. The image goes into this machine's own store, where podman finds it.
 `
 
 const OPTIONS = { arch: { type: 'string', default: process.arch === 'arm64' ? 'arm64' : 'amd64' }, tag: { type: 'string' }, out: { type: 'string', default: join(ROOT, '.dev/image') }, archive: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } as const
@@ -62,7 +63,8 @@ function assemble(work: string, arch: Arch, tag: string): string {
   const common = ['bud', '--quiet', '--pull=never', '--network=none', '--timestamp=0', '--no-cache', '--format=docker', `--platform=linux/${arch}`]
   writeFileSync(join(work, 'Dockerfile.base'), 'FROM scratch\nCOPY . /\n')
   output('buildah', [...common, '--file', join(work, 'Dockerfile.base'), '--tag', base, join(work, 'base')])
-  return output('buildah', [...common, `--build-arg=BASE=${base}`, `--build-context=packages=${join(work, 'packages')}`, '--tag', tag, ROOT]).trim()
+  output('buildah', [...common, `--build-arg=BASE=${base}`, `--build-context=packages=${join(work, 'packages')}`, '--tag', tag, ROOT])
+  return settle(tag, join(work, 'image'))
 }
 
 try {

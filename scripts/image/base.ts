@@ -37,7 +37,8 @@ export function makeBase(root: string, arch: Arch): readonly DebianPackage[] {
     `--include=${PACKAGES.join(',')}`, SUITE, root, sources], { env: { SOURCE_DATE_EPOCH: '0' } })
   const packages = globSync('var/cache/apt/archives/*.deb', { cwd: root }).toSorted().map((file) => readPackage(join(root, file)))
   for (const pattern of NOT_NEEDED) for (const file of globSync(pattern, { cwd: root })) rmSync(join(root, file), { recursive: true, force: true })
-  for (const folder of ['var/tmp', 'etc']) mkdirSync(join(root, folder), { recursive: true })
+  // Without the last one OpenSSL complains at each start that it cannot be read; the roots are those that Node brings.
+  for (const folder of ['var/tmp', 'etc/ssl/certs']) mkdirSync(join(root, folder), { recursive: true })
   for (const [file, text] of Object.entries(WRITTEN)) writeFileSync(join(root, file), text, { mode: 0o644 })
   output('chmod', ['-R', 'go-w,u-s,g-s', root])
   output('chmod', ['1777', join(root, 'tmp'), join(root, 'var/tmp')])
