@@ -31,7 +31,7 @@ export async function open(browser: Browser, url: string, options: BrowserContex
   const faults: string[] = []
   page.on('console', (message) => message.type() === 'error' && faults.push(message.text()))
   page.on('pageerror', (error) => faults.push(String(error)))
-  page.on('request', (request) => !/^data:/.test(request.url()) && new URL(request.url()).origin !== new URL(url).origin && faults.push(`asked for ${request.url()}`))
+  page.on('request', (request) => !request.url().startsWith('data:') && new URL(request.url()).origin !== new URL(url).origin && faults.push(`asked for ${request.url()}`))
   await page.goto(url)
   return { page, faults }
 }

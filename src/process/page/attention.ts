@@ -88,7 +88,8 @@ export interface Headline {
 /** Takes the view and what needs somebody. Never `good` while something is for now. */
 export function headlineOf(view: View, attention: readonly Attention[]): Headline {
   const now = attention.filter(({ level }) => level === 'bad').length
-  const up = `Up for ${duration((view.now - view.startedAt) / 1000)}; ${counted(view.requests.recent, 'request')} in the last ${duration(view.windowSeconds)}, ${percent(view.requests.recent === 0 ? null : 1 - refusedShare(view))} passed.`
+  const passed = view.requests.recent === 0 ? '' : `, ${percent(1 - refusedShare(view))} passed`
+  const up = `Up for ${duration((view.now - view.startedAt) / 1000)}; ${counted(view.requests.recent, 'request')} in the last ${duration(view.windowSeconds)}${passed}.`
   if (view.missing.includes('draining')) return { level: 'warn', word: 'Draining', sentence: 'No new traffic is taken; requests under way finish.' }
   if (view.missing.length > 0) return { level: 'bad', word: 'Not ready', sentence: `/readyz says 503: ${view.missing.join(', ')}.` }
   if (now > 0) return { level: 'bad', word: 'Ready, with trouble', sentence: up }

@@ -42,9 +42,9 @@ const HEALTH: Readonly<Record<Health, Html>> = { 'failing': badge('bad', 'failin
 /** The section on upstreams, those in trouble on top. */
 export function upstreamsSection(view: View): Html {
   return html`<section id="upstreams" aria-labelledby="upstreams-title"><h2 id="upstreams-title">Upstreams</h2>
-<p class="lead">State, times and requests are of the last ${duration(view.windowSeconds)}. Times are p50 / p99. The gateway’s own share of a request: ${latency(view.own.p50)} / ${latency(view.own.p99)}.</p>
+<p class="lead">Requests, times (p50 / p99) and states are of the last ${duration(view.windowSeconds)}, connections of now. The gateway’s own share of a request: ${latency(view.own.p50)} / ${latency(view.own.p99)}.</p>
 ${table({
-  id: 'upstream-list', caption: 'Upstreams, those in trouble first', columns: [{ head: 'Upstream' }, { head: 'State' }, { head: 'Requests', number: true }, { head: 'Failed', number: true }, { head: 'Its 5xx', number: true }, { head: 'First byte', number: true }, { head: 'Connect', number: true }, { head: 'Connections', number: true }, { head: 'Failed since start' }],
+  id: 'upstream-list', caption: 'Upstreams, those in trouble first', columns: [{ head: 'Upstream' }, { head: 'State' }, { head: 'Requests', number: true }, { head: 'Failed', number: true }, { head: 'Its 5xx', number: true }, { head: 'First byte', number: true }, { head: 'Connect', number: true }, { head: 'Open / pending', number: true }],
   rows: view.upstreams.map(upstreamRow),
   empty: 'No upstream is configured, or no worker has told of one yet.',
 })}</section>`
@@ -53,10 +53,10 @@ ${table({
 function upstreamRow(it: UpstreamView): readonly Part[] {
   return [
     html`<code>${it.name}</code><p class="quiet">${it.target ?? 'no longer configured'}</p>`,
-    HEALTH[it.health], count(it.requests.recent), count(it.failures.recent), count(it.serverErrors.recent),
+    html`${HEALTH[it.health]}${it.failed.length > 0 && html`<p class="quiet">since the start: ${it.failed.map(({ labels, total }) => `${labels['result']} × ${count(total)}`).join(', ')}</p>`}`,
+    count(it.requests.recent), count(it.failures.recent), count(it.serverErrors.recent),
     `${latency(it.firstByte.p50)} / ${latency(it.firstByte.p99)}`, `${latency(it.connect.p50)} / ${latency(it.connect.p99)}`,
-    `${count(it.open)} open, ${count(it.pending)} pending`,
-    it.failed.length === 0 ? 'none' : it.failed.map(({ labels, total }) => `${labels['result']} × ${count(total)}`).join(', '),
+    `${count(it.open)} / ${count(it.pending)}`,
   ]
 }
 

@@ -19,7 +19,7 @@ const nameOfOffer = (offered: string): string => OFFER_NAMES[offered] ?? offered
 /** The section on connections: offers, what came of them, groups, clients below TLS 1.3, plaintext. */
 export function connectionsSection(view: View): Html {
   return html`<section id="connections" aria-labelledby="connections-title"><h2 id="connections-title">Who connects, and how</h2>
-<p class="lead">${counted(view.handshakes.total, 'handshake')} since the start, ${percent(view.resumedShare)} resumed, ${percent(view.postQuantumShare)} with a post-quantum key exchange. Profile <code>${view.profile}</code>.</p>
+<p class="lead">${counted(view.handshakes.total, 'handshake')} since the start${view.handshakes.total > 0 && `, ${percent(view.resumedShare)} resumed, ${percent(view.postQuantumShare)} with a post-quantum key exchange`}. Profile <code>${view.profile}</code>.</p>
 <div class="pair">${offeredTable(view)}${groupsTable(view)}${plaintextTable(view)}</div>${negotiatedTable(view)}${oldTable(view)}</section>`
 }
 
@@ -56,12 +56,12 @@ function negotiatedTable(view: View): Html {
 /** Whom `modern` would cut off, and who is refused already. */
 function oldTable(view: View): Html {
   return table({
-    id: 'below-tls13', caption: 'Clients below TLS 1.3: the profile modern would cut them off', columns: [{ head: 'Address' }, { head: 'Offers at best' }, { head: 'Agreed last' }, { head: 'Served', number: true }, { head: 'Name asked for' }, { head: 'Last seen', number: true }],
+    id: 'below-tls13', caption: 'Clients below TLS 1.3: the profile modern would cut them off', columns: [{ head: 'Address' }, { head: 'Offers at best' }, { head: 'Agreed last' }, { head: 'Served', number: true }, { head: 'Last seen', number: true }],
     rows: view.belowTls13.map(({ client, offered, served, negotiated, serverName, lastSeen }) => [
-      html`<code>${client}</code>`,
+      html`<code>${client}</code>${serverName !== null && html`<p class="quiet">${serverName}</p>`}`,
       Object.entries(offered).map(([version, times]) => `${nameOfOffer(version)} × ${count(times)}`).join(', '),
       negotiated === null ? badge('warn', 'refused') : html`${negotiated.version.replace('TLSv', 'TLS ')} <code>${negotiated.suite}</code>`,
-      count(served), serverName === null ? NOTHING : html`<code>${serverName}</code>`, ago(lastSeen, view.now),
+      count(served), ago(lastSeen, view.now),
     ]),
     empty: 'Every client so far offers TLS 1.3.',
   })

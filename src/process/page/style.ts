@@ -60,7 +60,8 @@ section>h2{font-size:1.2rem;margin-bottom:.2rem}
 .lead{color:var(--quiet);max-width:110ch}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:0 2rem;align-items:start}
 .pair>*{min-width:0}
-.wide{overflow-x:auto;margin-top:.9rem;background:
+@container (max-width:28rem){.wide .bar{display:none}}
+.wide{container-type:inline-size;overflow-x:auto;margin-top:.9rem;background:
 linear-gradient(90deg,var(--surface) 30%,transparent) 0 0/2.5rem 100% no-repeat local,
 linear-gradient(270deg,var(--surface) 30%,transparent) 100% 0/2.5rem 100% no-repeat local,
 linear-gradient(90deg,var(--shade),transparent) 0 0/.9rem 100% no-repeat scroll,
@@ -70,7 +71,7 @@ caption,.none h3{text-align:left;font-size:.95rem;font-weight:600;padding:.1rem 
 caption span{position:sticky;left:0;display:inline-block;max-width:calc(100vw - 4.2rem)}
 .none{margin-top:.9rem}
 .none p,.more{color:var(--quiet);font-size:.92rem}
-th,td{text-align:left;vertical-align:top;padding:.38rem .9rem .38rem 0;border-top:1px solid var(--line);overflow-wrap:normal}
+th,td{text-align:left;vertical-align:top;padding:.38rem .8rem .38rem 0;border-top:1px solid var(--line);overflow-wrap:normal}
 th:last-child,td:last-child{padding-right:.2rem}
 thead th{border-top:0;border-bottom:1px solid var(--line);color:var(--quiet);font-weight:600;font-size:.85rem;white-space:nowrap;padding-top:.1rem}
 tbody tr:first-child>*{border-top:0}
@@ -83,7 +84,7 @@ th p,td p{font-size:.92em;overflow-wrap:anywhere}
 #reasons th p{min-width:11rem;max-width:75ch;color:var(--text);margin-top:.1rem}
 .reason{font-weight:700}
 .ref{color:var(--quiet);font-family:ui-monospace,Menlo,Consolas,monospace;font-size:.88em}
-.bar{display:inline-block;width:3.5rem;height:.42rem;vertical-align:middle;margin-right:.45rem;border-radius:.2rem}
+.bar{display:inline-block;width:2.8rem;height:.42rem;vertical-align:middle;margin-right:.45rem;border-radius:.2rem}
 .track{fill:var(--track)}
 .fill{fill:var(--fill)}
 .facts{display:flex;flex-wrap:wrap;gap:.2rem 1.8rem;margin-top:.3rem}
@@ -91,7 +92,7 @@ th p,td p{font-size:.92em;overflow-wrap:anywhere}
 footer{color:var(--quiet);font-size:.92rem;padding-bottom:2rem}
 footer p{max-width:90ch;margin-top:.3rem}
 .old #state,.old #sections{filter:grayscale(1)}
-@media (min-width:120rem){.tiles{grid-template-columns:repeat(10,minmax(0,1fr))}}
+@media (min-width:150rem){.tiles{grid-template-columns:repeat(10,minmax(0,1fr))}}
 @media (max-width:52rem){.tiles{grid-template-columns:repeat(2,minmax(0,1fr))}.tiles dd{font-size:1.25rem}}
 @media (max-width:30rem){.attention li{grid-template-columns:1fr}.attention li p{grid-column:1}.live{margin-left:0}}
 @media (prefers-reduced-motion:no-preference){.changed{animation:changed 2s ease-out}@keyframes changed{from{background:var(--note-ground)}}}

@@ -15,9 +15,9 @@ const TILES: readonly ((view: View) => Tile)[] = [
   ({ requests, windowSeconds, inFlight }) => ({ label: 'Requests', value: rate(requests.recent, windowSeconds), note: `${count(requests.recent)} in the last ${duration(windowSeconds)}, ${count(inFlight)} in flight` }),
   ({ refused, refusals: [most], windowSeconds }) => ({ label: 'Refused', value: counted(refused.recent, 'time'), note: refused.recent === 0 || most === undefined ? `in the last ${duration(windowSeconds)}` : html`in the last ${duration(windowSeconds)}, most for <code>${most.reason}</code>` }),
   ({ connections: { tls, plain, limit } }) => ({ label: 'Connections', value: `${count(tls)} open`, note: `of ${count(limit)} allowed; ${count(plain)} on the plain port`, ...(tls + plain > 0.8 * limit ? { level: 'warn' } : {}) }),
-  ({ handshakes, resumedShare, windowSeconds }) => ({ label: 'Handshakes', value: rate(handshakes.recent, windowSeconds), note: `${percent(resumedShare)} resumed since the start` }),
+  ({ handshakes, resumedShare, windowSeconds }) => ({ label: 'Handshakes', value: rate(handshakes.recent, windowSeconds), note: resumedShare === null ? 'none since the start' : `${percent(resumedShare)} resumed since the start` }),
   ({ postQuantumShare }) => ({ label: 'Post-quantum', value: percent(postQuantumShare), note: 'of the handshakes since the start' }),
-  ({ own, windowSeconds }) => ({ label: 'Gateway’s own time', value: html`${latency(own.p99)}`, note: `p99; p50 ${latency(own.p50)}; last ${duration(windowSeconds)}` }),
+  ({ own, windowSeconds }) => ({ label: 'Gateway’s own time', value: html`${latency(own.p99)}`, note: own.p99 === null ? `no requests in the last ${duration(windowSeconds)}` : `p99; p50 ${latency(own.p50)}; last ${duration(windowSeconds)}` }),
   upstreamTile,
   certificateTile,
   ({ workers, workersWanted, workerRestarts }) => {
@@ -36,7 +36,8 @@ export function tilesOf(view: View): Html {
 function upstreamTile({ upstreams }: View): Tile {
   const troubled = upstreams.filter(({ health }) => health === 'failing' || health === 'some-failures')
   const idle = upstreams.filter(({ health }) => health === 'idle').length
-  if (troubled.length === 0) return { label: 'Upstreams', value: upstreams.length === 0 ? NOTHING : `${count(upstreams.length - idle)} of ${count(upstreams.length)} answer`, note: idle > 0 ? `${count(idle)} had no requests lately` : 'none failed lately' }
+  if (upstreams.length === idle) return { label: 'Upstreams', value: idle === 0 ? NOTHING : `${count(idle)} idle`, note: 'no requests lately' }
+  if (troubled.length === 0) return { label: 'Upstreams', value: `${count(upstreams.length - idle)} of ${count(upstreams.length)} answer`, note: idle > 0 ? `${count(idle)} idle, none failed lately` : 'none failed lately' }
   return { label: 'Upstreams', value: `${count(troubled.length)} in trouble`, note: troubled.map(({ name }) => name).slice(0, 3).join(', '), level: troubled.some(({ health }) => health === 'failing') ? 'bad' : 'warn' }
 }
 
