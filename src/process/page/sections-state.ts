@@ -15,7 +15,7 @@ export function certificatesSection(view: View): Html {
   return html`<section id="certificates" aria-labelledby="certificates-title"><h2 id="certificates-title">Certificates</h2>
 ${table({
   id: 'certificate-list', caption: 'Those that end first come first', columns: [{ head: 'Place in the configuration' }, { head: 'What' }, { head: 'State' }, { head: 'Left', number: true }, { head: 'Ends', number: true }],
-  rows: view.certificates.map((it) => [html`<code>${it.name}</code>${names(it)}`, USES[it.use] ?? it.use, certificateState(it), html`${bar(it.daysLeft / FULL_BAR_DAYS)} ${daysLeft(it)}`, moment(it.validUntil)]),
+  rows: view.certificates.map((it) => [html`<code>${it.name}</code>${names(it)}`, USES[it.use] ?? it.use, certificateState(it), html`${bar(it.daysLeft / FULL_BAR_DAYS)}<span class="figure days">${daysLeft(it)}</span>`, moment(it.validUntil)]),
   empty: 'The configuration names no certificate with an end.',
 })}</section>`
 }

@@ -10,7 +10,7 @@ import type { RefusalView, View } from './view.ts'
 const total: Column = { head: 'Since start', number: true }
 const lately = (view: View): Column => ({ head: `Last ${duration(view.windowSeconds)}`, number: true })
 const sumOf = (tallies: readonly Tally[]): number => tallies.reduce((sum, tally) => sum + tally.total, 0)
-const shareOf = (tally: Tally, all: number): Part => html`${bar(all === 0 ? 0 : tally.total / all)} ${percent(all === 0 ? null : tally.total / all)}`
+const shareOf = (tally: Tally, all: number): Part => html`${bar(all === 0 ? 0 : tally.total / all)}<span class="figure">${percent(all === 0 ? null : tally.total / all)}</span>`
 
 const OFFER_NAMES: Readonly<Record<string, string>> = { 'ssl3': 'SSL 3', 'tls1.0': 'TLS 1.0', 'tls1.1': 'TLS 1.1', 'tls1.2': 'TLS 1.2', 'tls1.3': 'TLS 1.3', 'none': 'none readable' }
 const OLD: ReadonlySet<string> = new Set(['ssl3', 'tls1.0', 'tls1.1'])

@@ -63,7 +63,7 @@ section>h2{font-size:1.2rem;margin-bottom:.2rem}
 @container (max-width:28rem){.wide .bar{display:none}}
 .wide{container-type:inline-size;overflow-x:auto;margin-top:.9rem;background:
 linear-gradient(90deg,var(--surface) 30%,transparent) 0 0/2.5rem 100% no-repeat local,
-linear-gradient(270deg,var(--surface) 30%,transparent) 100% 0/2.5rem 100% no-repeat local,
+linear-gradient(270deg,var(--surface) 30%,transparent) right -1px top 0/2.5rem 100% no-repeat local,
 linear-gradient(90deg,var(--shade),transparent) 0 0/.9rem 100% no-repeat scroll,
 linear-gradient(270deg,var(--shade),transparent) 100% 0/.9rem 100% no-repeat scroll}
 table{border-collapse:collapse;width:100%;font-size:.92rem}
@@ -85,6 +85,9 @@ th p,td p{font-size:.92em;overflow-wrap:anywhere}
 .reason{font-weight:700}
 .ref{color:var(--quiet);font-family:ui-monospace,Menlo,Consolas,monospace;font-size:.88em}
 .bar{display:inline-block;width:2.8rem;height:.42rem;vertical-align:middle;margin-right:.45rem;border-radius:.2rem}
+/* so that bars stand in line, whatever the number beside them */
+.figure{display:inline-block;min-width:4.1em}
+.days{min-width:5.6em}
 .track{fill:var(--track)}
 .fill{fill:var(--fill)}
 .facts{display:flex;flex-wrap:wrap;gap:.2rem 1.8rem;margin-top:.3rem}

@@ -56,7 +56,7 @@ export const BUSY: View = {
     { client: '203.0.113.9', offered: { 'tls1.2': 18_800, 'tls1.3': 12 }, served: 18_790, negotiated: { version: 'TLSv1.2', suite: 'TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384', group: 'secp256r1' }, serverName: 'tideoffice.queue.storage.tide.example', lastSeen: NOW - 2000 },
     { client: '2001:db8:4:1::22', offered: { 'tls1.2': 540 }, served: 540, negotiated: { version: 'TLSv1.2', suite: 'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256', group: 'x25519' }, serverName: null, lastSeen: NOW - 3_700_000 },
   ],
-  refusals: [refusal('tls-version', 402, 12, 14_000), refusal('sas-expired', 14_800, 160, 1000), refusal('sas-signature', 6_500, 31, 22_000), refusal('plaintext-http', 88, 3, 61_000), refusal('host-unknown', 31, 0, 7_300_000), refusal('upstream-reset', 9, 0, 40_000_000)],
+  refusals: [refusal('sas-expired', 14_800, 160, 1000), refusal('sas-signature', 6_500, 31, 22_000), refusal('tls-version', 402, 12, 14_000), refusal('plaintext-http', 88, 3, 61_000), refusal('host-unknown', 31, 0, 7_300_000), refusal('upstream-reset', 9, 0, 40_000_000)],
   ranges: [range('203.0.113.0/24', 'sas-expired', 14_700, 1000), range('192.0.2.0/24', 'sas-signature', 6_500, 22_000), range('198.51.100.0/24', 'tls-version', 390, 14_000), range('2001:db8:77::/48', 'plaintext-http', 71, 61_000)],
   tokens: tally(3_100_000, 9_800),
   openIssuers: [{ account: 'tideoffice', kind: 'account', slot: 'key2', client: '203.0.113.9', open: 91_233, httpsOnly: 12, lastSeen: NOW - 1000 }, { account: 'tidearchive', kind: 'service', slot: null, client: '2001:db8:4:1::22', open: 812, httpsOnly: 0, lastSeen: NOW - 95_000 }],
