@@ -21,10 +21,12 @@ import { createKeptResults } from '../sas/admission.ts'
 import { CertStore, type ClientTrustOptions } from '../tls/cert-store.ts'
 import { readClientHello } from '../tls/client-hello.ts'
 import { CIPHER_SUITES, NAMED_GROUPS, serverOptions } from '../tls/policy.ts'
+import { TicketSeal } from '../tls/ticket-renewal.ts'
 import { hostName, isApis } from '../upstream/routes.ts'
 import type { UpstreamPool } from '../upstream/pool.ts'
 import { deliverRefusal } from '../gate/deliver.ts'
 import type { DelegationKeys } from '../sas/signing-keys.ts'
+import { Pressure } from './pressure.ts'
 import { adjust, Settings } from './settings.ts'
 import { settingsOf } from './tickets.ts'
 import { buildRouting, type Learned, type Routing } from './routes.ts'
@@ -36,8 +38,8 @@ export interface Surroundings {
   readonly seed: Buffer
   /** How many workers share the limits. */
   readonly workers?: number
-  /** 48 bytes; undefined makes node:tls take its own. */
-  readonly ticketKeys?: Buffer
+  /** 48 bytes, the same in all workers. */
+  readonly ticketKeys: Buffer
   readonly learned?: Learned
   /** Milliseconds since the epoch. */
   readonly wallClock: () => number
@@ -59,8 +61,11 @@ export interface Parts {
   readonly tunnels: Roll<Tunnel>
   /** Turning it on is one-way: new requests are refused with `draining`. */
   readonly drain: { on: boolean }
+  /** While memory is short, connections that came since then get `overloaded`. */
+  readonly pressure: Pressure
   /** The configuration in force. */
   readonly config: Config
+  readonly tickets: TicketSeal
   readonly stopPace: () => void
   readonly app: { close(): Promise<void> }
   /** Takes up another configuration; throws, and changes nothing, where it cannot be built. */
@@ -76,6 +81,8 @@ interface InForce {
   snapshot: Snapshot
   routing: Routing
   certificates: CertStore
+  /** Of its own: a handshake that began under the trust before must not seal a ticket for that after. */
+  tickets: TicketSeal
   /** A digest of what client certificates are trusted for. */
   trust: string
 }
@@ -93,8 +100,10 @@ export async function buildParts(loaded: Loaded, surroundings: Surroundings): Pr
   const live = new Roll<Transaction>()
   const tunnels = new Roll<Tunnel>()
   const drain = { on: false }
+  const pressure = new Pressure()
   const context: TransactionContext = { recorder, unrouted: recorder.routeNumbers('unknown', 'unknown'), live, monotonic, requestId }
-  const { app, server } = await buildGate(gateOptions(settings, { context, tunnels, inForce, drain, wallClock, ticketKeys: surroundings.ticketKeys }))
+  const { app, server } = await buildGate(gateOptions(settings, { context, tunnels, inForce, drain, pressure, wallClock }))
+  inForce.tickets.putOnServer(server)
   const door = doorOptions(settings, inForce, { requestId, wallClock, monotonic })
   adjust(server, config)
   const front = openFrontDoor(server, door, recorder)
@@ -127,14 +136,18 @@ export async function buildParts(loaded: Loaded, surroundings: Surroundings): Pr
     live,
     tunnels,
     drain,
+    pressure,
     get config() {
       return settings.config
+    },
+    get tickets() {
+      return inForce.tickets
     },
     stopPace,
     app,
     publish: (next, ticketKeys) => {
       const trust = inForce.trust
-      publish(inForce, build(next, recorder, surroundings, inForce.snapshot.generation + 1), { server, next, ticketKeys, now: wallClock() })
+      publish(inForce, build(next, recorder, { ...surroundings, ticketKeys }, inForce.snapshot.generation + 1), { server, next, now: wallClock() })
       settings.take(next.config)
       adjust(server, next.config)
       if (inForce.trust !== trust) endIdentified(identified, live)
@@ -143,20 +156,21 @@ export async function buildParts(loaded: Loaded, surroundings: Surroundings): Pr
 }
 
 /** Builds aside what a configuration decides; throws, and changes nothing, where a TLS context cannot be made. */
-function build(loaded: Loaded, recorder: Recorder, { monotonic, learned }: Surroundings, generation: number): InForce {
+function build(loaded: Loaded, recorder: Recorder, { monotonic, learned, ticketKeys }: Surroundings, generation: number): InForce {
+  const tickets = new TicketSeal(ticketKeys)
   const routing = buildRouting(loaded, recorder, monotonic, learned)
-  const certificates = new CertStore(loaded.config.tls.profile, loaded.credentials, trustOptions(loaded))
-  return { routing, certificates, trust: settingsOf(loaded), snapshot: snapshotOf(loaded, routing, generation) }
+  const certificates = new CertStore(loaded.config.tls.profile, loaded.credentials, trustOptions(loaded), (context) => tickets.putOn(context))
+  return { routing, certificates, tickets, trust: settingsOf(loaded), snapshot: snapshotOf(loaded, routing, generation) }
 }
 
 /**
  * Takes up what was built aside, in one synchronous turn. Requests under way finish on what they began with: their pools
  * close when their exchanges are over. Keys that clients fetched stay known, those of files that are named no more do not.
  */
-function publish(inForce: InForce, next: InForce, { server, next: loaded, ticketKeys, now }: { server: TlsServer; next: Loaded; ticketKeys: Buffer; now: number }): void {
+function publish(inForce: InForce, next: InForce, { server, next: loaded, now }: { server: TlsServer; next: Loaded; now: number }): void {
   const { routing: old } = inForce
   server.setSecureContext({ ...serverOptions(loaded.config.tls.profile), ...next.certificates.fallbackOptions })
-  server.setTicketKeys(ticketKeys)
+  next.tickets.putOnServer(server)
   if (loaded.config.storage?.sas.learnDelegationKeys === true) {
     for (const [account, keys] of old.delegation) for (const key of keys.learned) next.routing.delegation.get(account)?.learn(key, now)
   }
@@ -191,8 +205,8 @@ interface GateParts {
   readonly tunnels: Roll<Tunnel>
   readonly inForce: InForce
   readonly drain: { readonly on: boolean }
+  readonly pressure: Pressure
   readonly wallClock: () => number
-  readonly ticketKeys: Buffer | undefined
 }
 
 /** Authorities and lists as node:tls takes them: one entry for each list. */
@@ -202,7 +216,7 @@ function trustOptions({ clientTrust }: Loaded): ClientTrustOptions {
   return { ca: bundle.pem, ...(lists.length === 0 ? {} : { crl: lists.map(({ pem }) => pem) }) }
 }
 
-function gateOptions(settings: Settings, { context, tunnels, inForce, drain, wallClock, ticketKeys }: GateParts): GateOptions {
+function gateOptions(settings: Settings, { context, tunnels, inForce, drain, pressure, wallClock }: GateParts): GateOptions {
   const { tls, limits } = settings.config
   return {
     server: {
@@ -213,7 +227,6 @@ function gateOptions(settings: Settings, { context, tunnels, inForce, drain, wal
         watchPeer(this)
         done(null, inForce.certificates.contextFor(name, arrivalOf(this)?.offer))
       },
-      ...(ticketKeys === undefined ? {} : { ticketKeys }),
       handshakeTimeout: NEVER_FIRST_MS,
     },
     limits: {
@@ -225,6 +238,7 @@ function gateOptions(settings: Settings, { context, tunnels, inForce, drain, wal
     context,
     tunnels,
     draining: () => drain.on,
+    shedSince: () => pressure.since,
     snapshot: () => inForce.snapshot,
     wallClock,
   }

@@ -7,6 +7,7 @@ import type { Cell } from '../observe/family.ts'
 import { buildParts, type Parts } from './build.ts'
 import { collectEarly } from './collector.ts'
 import { Outlets } from './outlets.ts'
+import { watchMemory } from './memory.ts'
 import { drain, listen, stop } from './traffic.ts'
 import { keyInFile } from '../sas/delegation-key.ts'
 import type { UserDelegationKey } from '../sas/signing-keys.ts'
@@ -34,9 +35,19 @@ async function run(orders: WorkerOrders): Promise<void> {
   const outlets = new Outlets(parts.recorder, wallClock)
   await outlets.take(loaded)
   collectEarly()
+  guardMemory(parts)
   const addresses = await listen(parts, config, { ports: orders.ports, shared: orders.workers > 1 })
   obey(parts, sink, outlets)
   tell({ kind: 'listening', addresses })
+}
+
+/** New connections are turned away before kernel or V8 ends the process for want of memory. */
+function guardMemory({ pressure, metrics, recorder }: Parts): void {
+  watchMemory({ pressure, monotonic, changed: (change) => {
+    metrics.memoryShort.child().value = pressure.since === undefined ? 0 : 1
+    if (change === 'enough') recorder.noted('info', 'memory is enough again')
+    else recorder.noted('warn', 'memory is short: new connections are turned away', { ...change })
+  } })
 }
 
 /** Reads the configuration from what the supervisor checked. */
@@ -91,7 +102,7 @@ function obey(parts: Parts, sink: LogSink, outlets: Outlets): void {
   process.removeListener('message', takeOrders)
   process.on('message', (message: ToWorker) => {
     if (message.kind === 'drain') leave()
-    else if (message.kind === 'ticket-keys') parts.server.setTicketKeys(Buffer.from(message.keys, 'base64'))
+    else if (message.kind === 'ticket-keys') parts.tickets.take(Buffer.from(message.keys, 'base64'))
     else if (message.kind === 'learned') remember(parts, message.key)
     else if (message.kind === 'reload') void reload(parts, sink, outlets, message)
     else if (message.kind === 'reopen') outlets.reopen()

@@ -21,12 +21,15 @@ interface Contexts {
 export class CertStore {
   readonly #profile: Profile
   readonly #clients: ClientTrustOptions
+  readonly #prepare: (context: SecureContext) => void
   /** `default` for a name whose certificates are those of the default context. */
   #byName: ReadonlyMap<string, Contexts | 'default'> = new Map()
   #fallbackOptions: Pick<SecureContextOptions, 'cert' | 'key' | 'ca' | 'crl'> = {}
 
-  constructor(profile: Profile, credentials: readonly Credential[], clients: ClientTrustOptions = {}) {
+  /** `prepare` is done to each context that is made. */
+  constructor(profile: Profile, credentials: readonly Credential[], clients: ClientTrustOptions = {}, prepare: (context: SecureContext) => void = () => undefined) {
     this.#profile = profile
+    this.#prepare = prepare
     this.#clients = clients
     this.publish(credentials)
   }
@@ -49,7 +52,7 @@ export class CertStore {
     const contextOf = (credential: Credential | undefined): SecureContext | undefined => {
       if (credential === undefined) return undefined
       let context = contexts.get(credential)
-      if (context === undefined) contexts.set(credential, (context = createSecureContext({ ...serverOptions(this.#profile), ...this.#clients, ...material({ [credential.keyKind]: credential }) })))
+      if (context === undefined) contexts.set(credential, (context = this.#contextWith(credential)))
       return context
     }
     const fallback = pairFor(credentials.filter((c) => c === first || c.names.some((name) => first.names.includes(name))))
@@ -61,6 +64,12 @@ export class CertStore {
       return [name, { ec: contextOf(ec), rsa: contextOf(rsa), curve: ec?.key.asymmetricKeyDetails?.namedCurve ?? '' }]
     }))
     this.#fallbackOptions = { ...this.#clients, ...material(fallback) }
+  }
+
+  #contextWith(credential: Credential): SecureContext {
+    const context = createSecureContext({ ...serverOptions(this.#profile), ...this.#clients, ...material({ [credential.keyKind]: credential }) })
+    this.#prepare(context)
+    return context
   }
 
   /**

@@ -35,7 +35,7 @@ async function startDoor(test: Test, realm: Realm, from: readonly string[], wish
   configuration.listen['proxyProtocol'] = { from }
   const loaded = await loadConfig(realm.write('tidegate.yaml', JSON.stringify(configuration)), { environment: {}, now: Date.now() })
   const text: string[] = []
-  const parts = await buildParts(loaded, { log: createLoggerOver('trace', { write: (line) => void text.push(line) }), seed: randomBytes(10), wallClock: Date.now, monotonic })
+  const parts = await buildParts(loaded, { log: createLoggerOver('trace', { write: (line) => void text.push(line) }), seed: randomBytes(10), ticketKeys: randomBytes(48), wallClock: Date.now, monotonic })
   const bound = await listen(parts, loaded.config, { ports: {}, shared: false })
   test.teardown(async () => {
     stop(parts)

@@ -38,6 +38,8 @@ export interface GateWish {
   readonly log?: object
   readonly tracing?: object
   readonly workers?: number
+  /** A program and its arguments that becomes the gateway's process, e.g. with other limits; the real program only. */
+  readonly under?: readonly string[]
   /** Of the process that serves; the test's own gate only. */
   readonly clock?: () => number
 }
@@ -101,7 +103,7 @@ export async function startGate(t: Test, realm: Realm, wish: GateWish): Promise<
   const text: string[] = []
   const loaded = await loadConfig(await writeConfiguration(realm, wish), { environment: {}, now: Date.now() })
   const log = createLoggerOver('trace', { write: (line) => void text.push(line.trimEnd()) })
-  const parts = await buildParts(loaded, { log, seed: randomBytes(10), wallClock: wish.clock ?? Date.now, monotonic })
+  const parts = await buildParts(loaded, { log, seed: randomBytes(10), ticketKeys: randomBytes(48), wallClock: wish.clock ?? Date.now, monotonic })
   const bound = await listen(parts, loaded.config, { ports: {}, shared: false })
   const halt = (): Promise<void> => drain(parts, 0, monotonic)
   t.teardown(async () => {
@@ -149,7 +151,7 @@ export interface GateProcess extends Gate {
 
 /** The program: `serve --config` with the configuration of the wish; `environment` is added to the test's own. */
 export async function serveGate(t: Test, realm: Realm, wish: GateWish, environment: Readonly<Record<string, string>> = {}): Promise<GateProcess> {
-  const running = runGate(t, ['serve', '--config', await writeConfiguration(realm, wish)], environment)
+  const running = runGate(t, ['serve', '--config', await writeConfiguration(realm, wish)], environment, wish.under)
   const reading = readingOf(running.text)
   await Promise.race([until(() => reading.lines('listening').length > 0, 'the line `listening`'), running.ended.then((how) => {
     throw new Error(`the gate ended with ${how}: ${running.errors()}`)
@@ -177,8 +179,9 @@ export function parseMetrics(text: string): Family[] {
 }
 
 /** Runs the program with any arguments; ends it and its workers with the test. */
-export function runGate(t: Test, args: readonly string[], environment: Readonly<Record<string, string>> = {}): { child: ChildProcess; text: string[]; ended: Promise<number | string>; errors(): string } {
-  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], detached: true, env: { ...process.env, ...environment } })
+export function runGate(t: Test, args: readonly string[], environment: Readonly<Record<string, string>> = {}, under: readonly string[] = []): { child: ChildProcess; text: string[]; ended: Promise<number | string>; errors(): string } {
+  const [program = process.execPath, ...rest] = [...under, process.execPath, MAIN, ...args]
+  const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, env: { ...process.env, ...environment } })
   const text: string[] = []
   const complaints: string[] = []
   if (child.stdout !== null) createInterface({ input: child.stdout }).on('line', (line) => text.push(line))
