@@ -136,7 +136,7 @@ async function configurationFiles(): Promise<string> {
   return folder
 }
 
-function secret(name: string, files: Readonly<Record<string, string>>): object {
+function secretOf(name: string, files: Readonly<Record<string, string>>): object {
   const data = Object.fromEntries(Object.entries(files).map(([file, text]) => [file, Buffer.from(text).toString('base64')]))
   return { apiVersion: 'v1', kind: 'Secret', metadata: { name }, data }
 }
@@ -147,5 +147,5 @@ function random(bytes: number): string {
 
 async function secrets(): Promise<object[]> {
   const { cert, key } = await (await createAuthority({ name: 'Image test' })).issue({ names: ['*.blob.storage.tide.example'] })
-  return [secret('tidegate-tls', { 'tls.crt': cert, 'tls.key': key }), secret('tidegate-keys', { 'tideoffice-key1': random(64), 'tideoffice-key2': random(64), 'ticket-keys': random(48) })]
+  return [secretOf('tidegate-tls', { 'tls.crt': cert, 'tls.key': key }), secretOf('tidegate-keys', { 'tideoffice-key1': random(64), 'tideoffice-key2': random(64), 'ticket-keys': random(48) })]
 }
