@@ -40,6 +40,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   'process/collector.ts': ['node:v8'],
   'process/notify.ts': ['node:child_process'],
   'process/reports.ts': ['node:os'],
+  'process/descriptors.ts': ['node:fs'],
   'process/routes.ts': ['node:tls'],
   'process/serve.ts': ['close-with-grace', 'node:os'],
   'process/seal.ts': ['node:fs', 'node:inspector'],

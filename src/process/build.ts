@@ -26,6 +26,7 @@ import { hostName, isApis } from '../upstream/routes.ts'
 import type { UpstreamPool } from '../upstream/pool.ts'
 import { deliverRefusal } from '../gate/deliver.ts'
 import type { DelegationKeys } from '../sas/signing-keys.ts'
+import { roomForConnections } from './descriptors.ts'
 import { Pressure } from './pressure.ts'
 import { adjust, Settings } from './settings.ts'
 import { settingsOf } from './tickets.ts'
@@ -246,11 +247,13 @@ function gateOptions(settings: Settings, { context, tunnels, inForce, drain, pre
 
 function doorOptions(settings: Settings, inForce: InForce, by: { requestId: () => string; wallClock: () => number; monotonic: () => number }): DoorOptions {
   const { proxyProtocol } = settings.config.listen
+  const room = roomForConnections()
+  const upstream = (): number => inForce.routing.pools.reduce((sum, { size }) => sum + size, 0)
   return {
     get handshakeTimeout() {
       return settings.config.tls.handshakeTimeout
     },
-    census: new Census(() => settings.door),
+    census: new Census(() => ({ ...settings.door, connections: Math.min(settings.door.connections, room - upstream()) })),
     balancers: proxyProtocol === undefined ? undefined : networks(proxyProtocol.from),
     plaintext: {
       storageName: (host) => {

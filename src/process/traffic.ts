@@ -17,10 +17,22 @@ const BACKLOG = 4096
 /** Binds the worker's listeners. Gives their addresses; rejects with the system's error. */
 export async function listen(parts: Parts, { listen: wanted }: Config, options: ListenOptions): Promise<Bound> {
   const how = { backlog: BACKLOG, exclusive: true, ...(options.shared ? { reusePort: true } : {}) }
+  for (const server of [parts.server, parts.plain]) server?.on('error', acceptFaults(parts))
   const tls = await bind(parts.server, { ...how, host: wanted.tls.host, port: options.ports.tls ?? wanted.tls.port })
   if (parts.plain === undefined || wanted.plain === undefined) return { tls }
   const plain = await bind(parts.plain, { ...how, host: wanted.plain.host, port: options.ports.plain ?? wanted.plain.port })
   return { tls, plain }
+}
+
+/** Connections that the system could not give us: told once a second, since they come as fast as the loop turns. */
+function acceptFaults({ recorder }: Parts): (error: NodeJS.ErrnoException) => void {
+  let told = false
+  return ({ code, syscall }) => {
+    if (told || syscall !== 'accept') return
+    told = true
+    recorder.noted('error', 'a connection could not be accepted', { code })
+    setTimeout(() => (told = false), 1000).unref()
+  }
 }
 
 function bind(server: Server, where: { host: string; port: number; backlog: number; exclusive: boolean }): Promise<string> {

@@ -79,6 +79,11 @@ export class UpstreamPool implements ConnectionOwner {
     })
   }
 
+  /** Connections, those under way included. */
+  get size(): number {
+    return this.#open.size + this.#connecting
+  }
+
   /** Closes idle connections now and each other one when its exchange is over. */
   close(): void {
     this.#closed = true
