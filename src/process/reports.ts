@@ -12,14 +12,16 @@ import type { Supervisor } from './supervisor.ts'
 import { sum } from './totals.ts'
 
 export interface ReportsOptions {
-  readonly supervisor: Supervisor
-  readonly reloader: Reloader
+  readonly supervisor: Pick<Supervisor, 'collect' | 'totals' | 'workers'>
+  readonly reloader: Pick<Reloader, 'loaded' | 'generation' | 'history'>
   readonly readiness: Readiness
   readonly metrics: StateMetrics
   readonly versions: Versions
   /** Real addresses by listener; filled as they are bound. */
   readonly addresses: Readonly<Record<string, string>>
   readonly workersWanted: number
+  /** Monotonic milliseconds. */
+  readonly monotonic: () => number
 }
 
 /** Often enough for "the last five minutes", rarely enough to cost nothing. */
@@ -28,10 +30,11 @@ const SAMPLE_EVERY_MS = 15_000
 export class Reports {
   readonly #options: ReportsOptions
   readonly #startedAt = Date.now()
-  readonly #recent = new Recent(performance.now())
+  readonly #recent: Recent
 
   constructor(options: ReportsOptions) {
     this.#options = options
+    this.#recent = new Recent(options.monotonic())
   }
 
   /** Starts to take samples, so that the page can tell what was counted lately. */
@@ -53,9 +56,9 @@ export class Reports {
 
   /** The page, as HTML. */
   async page(): Promise<string> {
-    const { supervisor, workersWanted } = this.#options
+    const { supervisor, workersWanted, monotonic } = this.#options
     const facts = await this.#facts()
-    const now = performance.now()
+    const now = monotonic()
     const before = this.#recent.before(now)
     return pageOf(viewOf({ ...facts, host: hostname(), startedAt: this.#startedAt, before, windowSeconds: (now - before.at) / 1000, workers: supervisor.workers, workersWanted }))
   }
@@ -68,10 +71,10 @@ export class Reports {
   }
 
   async #numbers(): Promise<ExposedValues[][]> {
-    const { supervisor } = this.#options
+    const { supervisor, monotonic } = this.#options
     await supervisor.collect()
     const numbers = supervisor.totals.with(await this.#own())
-    this.#recent.note(sum(numbers), performance.now())
+    this.#recent.note(sum(numbers), monotonic())
     return numbers
   }
 

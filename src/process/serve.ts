@@ -47,7 +47,7 @@ export async function serve(loaded: Loaded): Promise<void> {
     },
   })
   const addresses: Record<string, string> = {}
-  const reports = new Reports({ supervisor, reloader, readiness, metrics, versions, addresses, workersWanted: workers })
+  const reports = new Reports({ supervisor, reloader, readiness, metrics, versions, addresses, workersWanted: workers, monotonic })
   const admin = buildAdmin({
     readiness,
     reports,

@@ -6,7 +6,7 @@ import t from 'tap'
 import { issue } from '../sas/second.ts'
 import { far, serveGate } from '../support/gate.ts'
 import { ACCOUNT, createRealm, upstreamHost } from '../support/realm.ts'
-import { askOnce, dialPlain } from '../support/sockets.ts'
+import { askOnce, dial, dialPlain } from '../support/sockets.ts'
 import { startUpstream } from '../support/upstream.ts'
 import { until } from '../support/until.ts'
 import { recordNode } from '../tls/hello.ts'
@@ -60,7 +60,15 @@ void t.test('a rotated account key: whose, and which file', async (test) => {
   const query = issue({ service: 'blob', account: ACCOUNT, path: '/c/b', params }, Buffer.alloc(64, 7))
   test.equal((await askOnce(test, gate, `GET /c/b?${query}`)).status, 403)
   test.match(await shown(), /sas-signature in its token .* its key was rotated; put the new key first in keys\./)
+  test.match(await shown(), /127\.0\.0\.0\/24 sas-signature 1 /)
   test.notOk((await page()).includes(new URLSearchParams(query).get('sig') ?? ''))
+})
+
+void t.test('what could not even be read counts for its range as well', async (test) => {
+  const client = await dial(test, gate)
+  await client.send('GET / HTTP/1.1\r\nbad header\r\n\r\n')
+  await client.ended()
+  test.match(await shown(), /127\.0\.0\.0\/24 http-malformed 1 /)
 })
 
 void t.test('an upstream that is down: which, how, how many', async (test) => {

@@ -66,3 +66,16 @@ void t.test('sum adds equal label sets and keeps what it was given as it was', a
   test.equal(one.values[1]?.value, 2)
   test.strictSame(sum([]), [])
 })
+
+const refused = (count: number, lastSeen: number) => [{ range: '192.0.2.0/24', reason: 'tls-version' as const, count, lastSeen }]
+
+void t.test('the refused ranges of workers that are gone stay in the sum', async (test) => {
+  const totals = new Totals()
+  totals.update(1, [], [], refused(2, 9))
+  totals.update(2, [], [], refused(1, 5))
+  totals.update(1, [], [], refused(3, 10))
+  test.match(totals.refusedBy, [{ count: 4, lastSeen: 10 }])
+  totals.retire(1)
+  totals.update(3, [], [], refused(1, 20))
+  test.match(totals.refusedBy, [{ count: 5, lastSeen: 20 }])
+})
