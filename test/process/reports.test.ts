@@ -23,20 +23,20 @@ const reports = new Reports({
   readiness, metrics: createStateMetrics(), versions: readVersions(), addresses: { tls: '127.0.0.1:1' }, workersWanted: 1, monotonic: () => clock.now,
 })
 const expired = traffic.refusals.child('sas', 'sas-expired')
-const row = async (): Promise<string> => /sas-expired<\/code>[^]*?<\/tr>/.exec(await reports.page())?.[0].replace(/<[^>]+>/g, ' ').replace(/\s+/g, ' ') ?? ''
+const row = async (): Promise<string> => /class="reason">sas-expired<\/code>[^]*?<\/tr>/.exec(await reports.page())?.[0].replace(/<[^>]+>/g, ' ').replace(/\s+/g, ' ') ?? ''
 
 void t.test('the page tells what came in the last minutes beside all there was', async (test) => {
   expired.value = 40
   clock.now += MINUTE
-  test.match(await row(), / 40 40 – the client/, 'all of it is recent')
+  test.match(await row(), / 40 40 – the client /, 'all of it is recent')
   test.match(await reports.page(), 'Last 1 min')
   clock.now += 10 * MINUTE
   expired.value = 43
-  test.match(await row(), / 3 43 – the client/)
+  test.match(await row(), / 3 43 – the client /)
   clock.now += 4 * MINUTE
-  test.match(await row(), / 3 43 – the client/, 'still within five minutes')
+  test.match(await row(), / 3 43 – the client /, 'still within five minutes')
   clock.now += 2 * MINUTE
-  test.match(await row(), / 0 43 – the client/)
+  test.match(await row(), / 0 43 – the client /)
 })
 
 void t.test('the same in /status and /metrics', async (test) => {
