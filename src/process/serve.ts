@@ -8,6 +8,7 @@ import { createStateMetrics } from '../observe/metrics.ts'
 import { buildAdmin } from './admin.ts'
 import { certificatesOf, EndsToTell } from './certificates.ts'
 import { addressText } from './messages.ts'
+import { Notifier } from './notify.ts'
 import { Readiness } from './readiness.ts'
 import { readVersions, recordState, versionWarnings } from './status.ts'
 import { Reloader } from './reload.ts'
@@ -56,10 +57,11 @@ export async function serve(loaded: Loaded): Promise<void> {
       if (change > 0) metrics.connections.child('admin').value++
     },
   })
-  endGracefully({ reloader, supervisor, admin, readiness, sink })
+  const notifier = new Notifier(process.env, sink.log)
+  endGracefully({ reloader, supervisor, admin, readiness, sink, notifier })
   process.on('SIGHUP', () => {
     supervisor.reopen()
-    void reloader.reload()
+    void notifier.reloading().then(() => reloader.reload()).then(() => notifier.ready())
   })
   await admin.listen({ host: config.listen.admin.host, port: config.listen.admin.port })
   const bound = await supervisor.start()
@@ -70,6 +72,8 @@ export async function serve(loaded: Loaded): Promise<void> {
   reports.watch()
   sink.log.info({ addresses }, 'listening')
   sink.flush()
+  void notifier.ready()
+  notifier.watch(() => supervisor.answers())
 }
 
 /** `auto` is one a core that this process may use. */
@@ -106,16 +110,18 @@ interface Ending {
   readonly admin: { close(): Promise<void> }
   readonly readiness: Readiness
   readonly sink: LogSink
+  readonly notifier: Notifier
 }
 
 /** The order of the end: readiness off, the announced pause, drain, then the log. A second signal ends at once. */
-function endGracefully({ reloader, supervisor, admin, readiness, sink }: Ending): void {
+function endGracefully({ reloader, supervisor, admin, readiness, sink, notifier }: Ending): void {
   process.on('exit', () => supervisor.kill())
   closeWithGrace({ delay: false, skip: ['SIGHUP'], logger: false }, async ({ signal, err }) => {
     // Read now: a reload may have changed them.
     const { announce, deadline } = reloader.loaded.config.drain
     setTimeout(() => process.exit(1), announce + deadline + GRACE_MS).unref()
     readiness.startDraining()
+    void notifier.stopping()
     if (err !== undefined) sink.log.error({ err: { type: err.name, message: err.message, stack: err.stack } }, 'uncaught')
     sink.log.info({ signal, announceMs: announce, deadlineMs: deadline }, 'draining')
     sink.flush()

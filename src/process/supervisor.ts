@@ -148,16 +148,22 @@ export class Supervisor {
     await Promise.all([...this.#serving].map((worker) => this.#ask(worker)))
   }
 
-  #ask(worker: Worker): Promise<void> {
+  /** Whether there are workers and each answers in its time; while ending, always. */
+  async answers(): Promise<boolean> {
+    const all = await Promise.all([...this.#serving].map((worker) => this.#ask(worker)))
+    return this.#leaving || (all.length > 0 && all.every((answered) => answered))
+  }
+
+  #ask(worker: Worker): Promise<boolean> {
     const id = ++this.#question
     return new Promise((resolve) => {
-      const done = (): void => {
+      const done = (answered: boolean): void => {
         this.#asked.delete(id)
         clearTimeout(timer)
-        resolve()
+        resolve(answered)
       }
-      const timer = setTimeout(done, METRICS_TIMEOUT_MS)
-      this.#asked.set(id, done)
+      const timer = setTimeout(() => done(false), METRICS_TIMEOUT_MS)
+      this.#asked.set(id, () => done(true))
       send(worker, { kind: 'metrics', id })
     })
   }
@@ -178,7 +184,8 @@ export class Supervisor {
         else if (message.kind === 'failed') reject(new Error(message.why))
       })
       worker.on('exit', (code, signal) => {
-        reject(new Error(`a worker ended with ${signal ?? code}`))
+        // Whoever asked for the end is told by that, not by a fault.
+        if (!this.#leaving) reject(new Error(`a worker ended with ${signal ?? code}`))
         this.#ended(worker, code, signal)
       })
     })
