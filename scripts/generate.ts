@@ -1,8 +1,10 @@
-// What is written from the configuration's schema: the JSON Schema for editors and the reference in docs/. `npm run generate`.
+// What is written from the sources: the JSON Schema for editors and the reference in docs/, from the configuration's schema, and
+// the dashboard. `npm run generate`.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { KINDS } from '../src/config/kinds.ts'
 import { FILE, type Node } from '../src/config/schema.ts'
 import { UNBUILT } from '../src/config/unbuilt.ts'
+import { dashboardText } from './dashboard.ts'
 
 const ROOT = new URL('../', import.meta.url)
 const BEGIN = '<!-- reference: written by scripts/generate.ts, do not edit -->'
@@ -11,6 +13,7 @@ const END = '<!-- end of reference -->'
 /** Every generated file: its path from the root, and what should stand in it now. */
 export const GENERATED: readonly { readonly file: string; readonly content: () => string }[] = [
   { file: 'config/tidegate.schema.json', content: () => `${JSON.stringify(jsonSchema(), null, 2)}\n` },
+  { file: 'deploy/chart/files/dashboard.json', content: dashboardText },
   { file: 'docs/configuration.md', content: () => between(readFileSync(new URL('docs/configuration.md', ROOT), 'utf8'), reference()) },
 ]
 

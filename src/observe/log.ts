@@ -12,7 +12,7 @@ export interface LogOptions {
   /** Takes the lines in place of `fd`: for people at a terminal. */
   readonly pretty?: DestinationStream | undefined
   /** Called with the number of lines that were lost because the sink is slow, full or gone. */
-  onDropped(lines: number): void
+  readonly onDropped: (lines: number) => void
 }
 
 export interface LogSink {

@@ -1,6 +1,6 @@
 // Every metric of the product, defined once (contract section 9). No label value ever comes from a request, a certificate
 // or DNS.
-import { Registry, collectDefaultMetrics, type Metric } from 'prom-client'
+import { Gauge, Histogram, Registry, collectDefaultMetrics, type Metric } from 'prom-client'
 import { REASONS, REFUSALS } from '../refusal.ts'
 import { Distributions, Numbers, type Exposed } from './family.ts'
 
@@ -55,6 +55,8 @@ function trafficFamilies() {
     upstreamConnect: seconds('upstream_connect_seconds', 'DNS, TCP and TLS to an upstream.', 'upstream'),
     upstreamFirstByte: seconds('upstream_first_byte_seconds', 'From the request\'s last byte to the reply\'s first.', 'upstream'),
     upstreamHealthy: new Numbers('gauge', 'tidegate_upstream_healthy', 'Share of the workers whose last exchange with it brought a reply.', ['upstream'], 'average'),
+    memoryShort: gauge('workers_short_of_memory', 'Workers that turn new connections away for want of memory.'),
+    loopUtilization: new Numbers('gauge', 'tidegate_event_loop_utilization_ratio', 'Share of the last five seconds in which a worker was not waiting, 0 to 1.', [], 'average'),
     logLinesDropped: counter('log_lines_dropped_total', 'Log lines lost because the sink was slow, full or gone.'),
     auditLinesDropped: counter('audit_lines_dropped_total', 'Lines of the audit log lost because its file was slow, full or gone.'),
     spansDropped: counter('trace_spans_dropped_total', 'Spans lost because their receiver was slow, failing or gone.'),
@@ -98,7 +100,7 @@ export function createTrafficMetrics(): TrafficMetrics {
   for (const reason of REASONS) families.refusals.child(REFUSALS[reason].stage, reason)
   for (const offered of OFFERED) families.hellos.child(offered)
   for (const protocol of PROTOCOLS) families.plaintext.child(protocol)
-  for (const family of [families.logLinesDropped, families.auditLinesDropped, families.spansDropped]) family.child()
+  for (const family of [families.memoryShort, families.loopUtilization, families.logLinesDropped, families.auditLinesDropped, families.spansDropped]) family.child()
   const registry = register(families)
   collectProcessMetrics(registry)
   return { ...families, registry }
@@ -117,8 +119,25 @@ export function zeroSasOutcomes(metrics: TrafficMetrics, account: string): void 
   for (const kind of SAS_KINDS) for (const outcome of SAS_OUTCOMES) metrics.sas.child(account, kind, outcome)
 }
 
-/** prom-client's own, without the three gauges that end in `_total` and that promtool refuses. */
+/**
+ * prom-client's own, without the three gauges that end in `_total` and that promtool refuses, and with no series that comes by
+ * and by: every kind of collection from the start, and one number for all types of handles, which traffic makes come and go.
+ */
 function collectProcessMetrics(registry: Registry): void {
   collectDefaultMetrics({ register: registry })
-  for (const name of ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total']) registry.removeSingleMetric(name)
+  for (const name of ['nodejs_active_handles', 'nodejs_active_requests', 'nodejs_active_resources']) {
+    registry.removeSingleMetric(`${name}_total`)
+    const metric = registry.getSingleMetric(name)
+    if (metric instanceof Gauge) sumUp(metric)
+  }
+  const collections = registry.getSingleMetric('nodejs_gc_duration_seconds')
+  if (collections instanceof Histogram) for (const kind of ['major', 'minor', 'incremental', 'weakcb']) collections.zero({ kind })
+}
+
+function sumUp(gauge: Gauge): void {
+  const own = gauge.get.bind(gauge)
+  gauge.get = async () => {
+    const all = await own()
+    return { ...all, values: [{ value: all.values.reduce((sum, { value }) => sum + value, 0), labels: {} }] }
+  }
 }

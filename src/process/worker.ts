@@ -6,6 +6,7 @@ import { prettyFor } from '../observe/pretty.ts'
 import type { Cell } from '../observe/family.ts'
 import { buildParts, type Parts } from './build.ts'
 import { collectEarly } from './collector.ts'
+import { measureLoop } from './loop.ts'
 import { Outlets } from './outlets.ts'
 import { watchMemory } from './memory.ts'
 import { drain, listen, stop } from './traffic.ts'
@@ -35,6 +36,7 @@ async function run(orders: WorkerOrders): Promise<void> {
   const outlets = new Outlets(parts.recorder, wallClock)
   await outlets.take(loaded)
   collectEarly()
+  measureLoop(parts.metrics.loopUtilization.child())
   guardMemory(parts)
   const addresses = await listen(parts, config, { ports: orders.ports, shared: orders.workers > 1 })
   obey(parts, sink, outlets)

@@ -33,6 +33,15 @@ export interface Sample {
 export interface Prometheus {
   /** An instant query, now. Throws with Prometheus' words where it does not take it. */
   query(expression: string): Promise<readonly Sample[]>
+  /** Every rule, and how its latest evaluation went. */
+  rules(): Promise<readonly RuleState[]>
+}
+
+export interface RuleState {
+  readonly name: string
+  /** `ok`, `err` or `unknown`. */
+  readonly health: string
+  readonly lastError?: string
 }
 
 async function freePort(): Promise<number> {
@@ -61,7 +70,10 @@ export async function startPrometheus(t: Test, realm: Realm, target: string, rul
   })
   const ask = async (path: string): Promise<Response> => await fetch(`http://127.0.0.1:${port}${path}`)
   await until(() => ask('/-/ready').then(({ ok }) => ok, () => false), 'Prometheus')
-  return { query: async (expression) => answerOf(await ask(`/api/v1/query?query=${encodeURIComponent(expression)}`), expression) }
+  return {
+    query: async (expression) => answerOf(await ask(`/api/v1/query?query=${encodeURIComponent(expression)}`), expression),
+    rules: async () => ((await (await ask('/api/v1/rules')).json()) as { data: { groups: { rules: RuleState[] }[] } }).data.groups.flatMap((group) => group.rules),
+  }
 }
 
 async function answerOf(reply: Response, expression: string): Promise<readonly Sample[]> {
