@@ -5,7 +5,7 @@ import type { ExposedValues } from '../observe/family.ts'
 /** Seconds that `recent` numbers look back. */
 export const WINDOW_SECONDS = 300
 /** Samples closer than this to the one before are not kept. */
-const SPACING_MS = 10_000
+const SPACING_MS = 30_000
 
 /** Counters, by family and labels, as they stood at a time. */
 export interface Sample {
@@ -22,6 +22,8 @@ export function keyOf(family: string, entry: ExposedValues['values'][number]): s
 /** The samples of the last five minutes and the one before them; zero everywhere at the start. */
 export class Recent {
   #samples: Sample[]
+  /** One string for each name, however many samples have it: thousands of them would be held a dozen times. */
+  readonly #names = new Map<string, string>()
 
   /** Takes the start of the process, monotonic ms. */
   constructor(startedAt: number) {
@@ -37,9 +39,16 @@ export class Recent {
   note(families: readonly ExposedValues[], now: number): void {
     if (now - (this.#samples.at(-1)?.at ?? 0) < SPACING_MS) return
     const counting = families.filter(({ type }) => type !== 'gauge')
-    const values = counting.flatMap(({ name, values: entries }) => entries.filter(({ value }) => value > 0).map((entry) => [keyOf(name, entry), entry.value] as const))
+    const values = counting.flatMap(({ name, values: entries }) => entries.filter(({ value }) => value > 0).map((entry) => [this.#nameOf(name, entry), entry.value] as const))
     const before = this.before(now)
     this.#samples = [...this.#samples.filter(({ at }) => at >= before.at), { at: now, values: new Map(values) }]
+  }
+
+  #nameOf(family: string, entry: ExposedValues['values'][number]): string {
+    const name = keyOf(family, entry)
+    const held = this.#names.get(name)
+    if (held === undefined) this.#names.set(name, name)
+    return held ?? name
   }
 
   /** The latest sample that is older than the window, else the oldest one. */

@@ -24,8 +24,8 @@ export interface ReportsOptions {
   readonly monotonic: () => number
 }
 
-/** Often enough for "the last five minutes", rarely enough to cost nothing. */
-const SAMPLE_EVERY_MS = 15_000
+/** Often enough for "the last five minutes", rarely enough to cost nothing; a little more than the samples are apart. */
+const SAMPLE_EVERY_MS = 31_000
 
 export class Reports {
   readonly #options: ReportsOptions
@@ -73,9 +73,9 @@ export class Reports {
   async #numbers(): Promise<ExposedValues[][]> {
     const { supervisor, monotonic } = this.#options
     await supervisor.collect()
-    const numbers = supervisor.totals.with(await this.#own())
-    this.#recent.note(sum(numbers), monotonic())
-    return numbers
+    const numbers = sum(supervisor.totals.with(await this.#own()))
+    this.#recent.note(numbers, monotonic())
+    return [numbers]
   }
 
   async #own(): Promise<ExposedValues[]> {

@@ -15,6 +15,8 @@ type Labels = Readonly<Record<string, string>>
 export class Reading {
   readonly #families: ReadonlyMap<string, ExposedValues>
   readonly #before: Sample['values']
+  /** Entries by family, label and value of the label: a page asks for each of hundreds of upstreams. */
+  readonly #index = new Map<string, ReadonlyMap<string, ExposedValues['values']>>()
 
   constructor(families: readonly ExposedValues[], before: Sample) {
     this.#families = new Map(families.map((family) => [family.name, family]))
@@ -46,7 +48,7 @@ export class Reading {
 
   /** A gauge: the sum of all with these labels. */
   gauge(family: string, labels: Labels = {}): number {
-    return this.#entries(family).filter((entry) => has(entry.labels, labels)).reduce((sum, { value }) => sum + value, 0)
+    return this.#with(family, labels).reduce((sum, { value }) => sum + value, 0)
   }
 
   /** Every value of a label in a family, those that have not counted as well. */
@@ -56,7 +58,7 @@ export class Reading {
 
   /** A quantile of a histogram, in seconds, over the last minutes; null where nothing was observed, Infinity beyond the last bucket. */
   quantile(family: string, labels: Labels, q: number): number | null {
-    const buckets = this.#entries(family).filter(({ metricName, labels: own }) => metricName === `${family}_bucket` && has(own, labels))
+    const buckets = this.#with(family, labels).filter(({ metricName }) => metricName === `${family}_bucket`)
     const counts = new Map<string, number>()
     for (const entry of buckets) counts.set(entry.labels['le'] ?? '', (counts.get(entry.labels['le'] ?? '') ?? 0) + this.#since(family, entry))
     return quantileOf([...BUCKETS.map((le) => counts.get(String(le)) ?? 0), counts.get('+Inf') ?? 0], q)
@@ -66,13 +68,20 @@ export class Reading {
     return this.#families.get(family)?.values ?? []
   }
 
+  /** Those with all of these labels. */
+  #with(family: string, labels: Labels): ExposedValues['values'] {
+    const [first, ...rest] = Object.entries(labels)
+    if (first === undefined) return this.#entries(family)
+    const [label, value] = first
+    const key = `${family} ${label}`
+    const index = this.#index.get(key) ?? Map.groupBy(this.#entries(family), ({ labels: own }) => own[label] ?? '')
+    this.#index.set(key, index)
+    return (index.get(value) ?? []).filter((entry) => rest.every(([name, wanted]) => entry.labels[name] === wanted))
+  }
+
   #since(family: string, entry: ExposedValues['values'][number]): number {
     return Math.max(0, entry.value - (this.#before.get(keyOf(family, entry)) ?? 0))
   }
-}
-
-function has(own: Labels, wanted: Labels): boolean {
-  return Object.entries(wanted).every(([name, value]) => own[name] === value)
 }
 
 /** As Prometheus' histogram_quantile: linear within a bucket. Takes cumulative counts over BUCKETS and beyond. */

@@ -32,10 +32,10 @@ const RANK: readonly Health[] = ['failing', 'some-failures', 'well', 'idle']
 
 /** Every upstream that the workers know, those in trouble first. */
 export function upstreamsOf(reading: Reading, routes: readonly Route[]): UpstreamView[] {
-  const results = reading.tallies('tidegate_upstream_requests_total')
+  const results = Map.groupBy(reading.tallies('tidegate_upstream_requests_total'), ({ labels }) => labels['upstream'] ?? '')
   const targets = new Map(routes.map(({ route, service, upstream }) => [service === 'api' ? route : `${route}.${service}`, upstream]))
   const names = reading.names('tidegate_upstream_requests_total', 'upstream')
-  return names.map((name) => upstreamOf(reading, name, targets.get(name), results.filter(({ labels }) => labels['upstream'] === name)))
+  return names.map((name) => upstreamOf(reading, name, targets.get(name), results.get(name) ?? []))
     .toSorted((a, b) => RANK.indexOf(a.health) - RANK.indexOf(b.health) || b.requests.recent - a.requests.recent)
 }
 

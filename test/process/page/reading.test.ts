@@ -16,7 +16,7 @@ void t.test('totals, and what came since the sample', async (test) => {
   handshakes.child('TLSv1.3', 'A', 'no', 'no').value = 10
   handshakes.child('TLSv1.3', 'A', 'yes', 'no').value = 5
   const recent = new Recent(0)
-  recent.note(await exposed(), 20_000)
+  recent.note(await exposed(), 40_000)
   handshakes.child('TLSv1.3', 'A', 'yes', 'no').value = 8
   handshakes.child('TLSv1.2', 'B', 'no', 'no').value = 1
   const reading = new Reading(await exposed(), recent.before(400_000))
@@ -36,7 +36,7 @@ void t.test('quantiles as Prometheus reckons them, over the last minutes', async
   const histogram = upstreamFirstByte.child('up')
   for (let i = 0; i < 100; i++) histogram.observe(40)
   const recent = new Recent(0)
-  recent.note(await exposed(), 20_000)
+  recent.note(await exposed(), 40_000)
   for (let i = 0; i < 90; i++) histogram.observe(0.004)
   for (let i = 0; i < 10; i++) histogram.observe(0.2)
   const reading = new Reading(await exposed(), recent.before(400_000))
@@ -57,7 +57,7 @@ void t.test('how an upstream does goes by the last minutes alone', async (test) 
   results('was-down.blob', { ok: 5, unreachable: 50 })
   results('idle.blob', { ok: 0 })
   const recent = new Recent(0)
-  recent.note(await exposed(), 20_000)
+  recent.note(await exposed(), 40_000)
   results('was-down.blob', { ok: 25 })
   results('flaky.blob', { 'ok': 9, 'server-error': 4, 'timeout': 3 })
   results('down', { ok: 1, unreachable: 2, certificate: 1 })
