@@ -134,9 +134,9 @@ function collectProcessMetrics(registry: Registry): void {
   if (collections instanceof Histogram) for (const kind of ['major', 'minor', 'incremental', 'weakcb']) collections.zero({ kind })
 }
 
-function sumUp(gauge: Gauge): void {
-  const own = gauge.get.bind(gauge)
-  gauge.get = async () => {
+function sumUp(metric: Gauge): void {
+  const own = metric.get.bind(metric)
+  metric.get = async () => {
     const all = await own()
     return { ...all, values: [{ value: all.values.reduce((sum, { value }) => sum + value, 0), labels: {} }] }
   }
