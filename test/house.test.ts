@@ -41,6 +41,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   'process/notify.ts': ['node:child_process'],
   'process/reports.ts': ['node:os'],
   'process/descriptors.ts': ['node:fs'],
+  'process/memory.ts': ['node:fs', 'node:v8'],
   'process/routes.ts': ['node:tls'],
   'process/serve.ts': ['close-with-grace', 'node:os'],
   'process/seal.ts': ['node:fs', 'node:inspector'],
@@ -58,7 +59,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
 const AMBIENT = /\b(?:Date\.now\(|new Date\(\)|performance\.|Math\.random\(|process\.(?!nextTick)|setTimeout\(|setInterval\(|setImmediate\(|fetch\(|globalThis\b)/
 const AMBIENT_EDGES = new Set([
   'cli/arguments.ts', 'cli/check.ts', 'cli/inspect.ts', 'cli/main.ts', 'cli/mint.ts', 'cli/serve.ts', 'cli/voice.ts', 'door/front-door.ts', 'door/plaintext.ts', 'gate/api-proxy.ts', 'gate/deliver.ts', 'gate/half-closed.ts', 'gate/pace.ts', 'gate/websocket.ts', 'observe/log.ts', 'observe/tracing.ts',
-  'process/collector.ts', 'process/loop.ts', 'process/notify.ts', 'process/page/script.ts', 'process/reload.ts', 'process/reports.ts', 'process/seal.ts', 'process/serve.ts', 'process/status.ts', 'process/supervisor.ts', 'process/tickets.ts', 'process/traffic.ts', 'process/worker.ts', 'upstream/closure.ts', 'upstream/pool.ts',
+  'process/collector.ts', 'process/memory.ts', 'process/loop.ts', 'process/notify.ts', 'process/page/script.ts', 'process/reload.ts', 'process/reports.ts', 'process/seal.ts', 'process/serve.ts', 'process/status.ts', 'process/supervisor.ts', 'process/tickets.ts', 'process/traffic.ts', 'process/worker.ts', 'upstream/closure.ts', 'upstream/pool.ts',
 ])
 
 interface Import {

@@ -114,12 +114,13 @@ function readTarget(pathAndQuery: string): { path: string; query: string | undef
 }
 
 function collect(transaction: Transaction): Promise<Buffer> {
-  const { request } = transaction
+  const { request, reply } = transaction
   const pieces: Buffer[] = []
   transaction.collected = 0
   return new Promise((resolve, reject) => {
     const settle = (result: Buffer | Refusal): void => {
       stopListening(request, onData, onEnd, onClose)
+      reply.removeListener('close', onClose)
       transaction.collected = undefined
       if (Buffer.isBuffer(result)) resolve(result)
       else reject(result)
@@ -134,6 +135,8 @@ function collect(transaction: Transaction): Promise<Buffer> {
     request.on('data', onData)
     request.once('end', onEnd)
     request.once('close', onClose)
+    // Refused elsewhere, or the client is gone: what was read is held no longer.
+    reply.once('close', onClose)
   })
 }
 

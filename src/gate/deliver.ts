@@ -63,10 +63,17 @@ function versionIn(target: string): string | undefined {
 
 /** Reads the rest of a body and drops it, within the time that a slow body gets. */
 export function dropRest(request: IncomingMessage): void {
+  const { socket } = request
   request.resume()
-  const timer = setTimeout(() => request.socket.destroy(), REST_MS)
+  const timer = setTimeout(() => socket.destroy(), REST_MS)
   timer.unref()
-  request.once('close', () => clearTimeout(timer))
+  // A request whose reply is out is not told of the connection's end; the timer would hold it and what was read of its body.
+  const over = (): void => {
+    clearTimeout(timer)
+    socket.removeListener('close', over)
+  }
+  request.once('close', over)
+  socket.once('close', over)
 }
 
 /**

@@ -10,12 +10,14 @@ import { forwardedFields } from './api-proxy.ts'
 import { factsOf } from './facts.ts'
 import { readRequestFields, type RequestFields } from './headers.ts'
 import type { TransactionContext } from './transaction.ts'
+import { shed } from './shed.ts'
 import { tunnel, type TunnelContext } from './websocket.ts'
 
 /** What judging an upgrade needs of the gate. */
 export interface UpgradeContext {
   readonly snapshot: () => Snapshot
   readonly draining: () => boolean
+  readonly shedSince: () => number | undefined
   /** Milliseconds since the epoch. */
   readonly wallClock: () => number
   readonly context: Pick<TransactionContext, 'requestId'>
@@ -55,6 +57,7 @@ export function carryUpgrade(request: IncomingMessage, socket: TLSSocket, early:
 
 function judge(request: IncomingMessage, socket: TLSSocket, context: UpgradeContext): { permit: ApiPermit; fields: RequestFields } {
   if (context.draining()) throw new Refusal('draining')
+  shed(arrivalOf(socket), context.shedSince())
   const snapshot = context.snapshot()
   const fields = readRequestFields(request.rawHeaders, true)
   const facts = factsOf(request, request.url ?? '', fields, arrivalOf(socket), context.wallClock())

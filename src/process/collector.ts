@@ -6,11 +6,19 @@ import { getHeapStatistics } from 'node:v8'
 const STEP = 24_000_000
 const LOOK_EVERY_MS = 10
 
+/** MiB of the old generation before the first full collection; no more than its part of a small container. */
+const OLD_SPACE = 128
+const MIB = 1_048_576
+
 /**
  * V8 settings of a worker, for its command line: they are too late once it runs. The first one puts off the first full
- * collection until the old generation has that size; it reserves nothing.
+ * collection until the old generation has that size; it reserves nothing. Takes what the container may use at most, in bytes
+ * (as good as no limit where there is none), and the number of workers.
  */
-export const WORKER_FLAGS: readonly string[] = ['--initial-old-space-size=128', '--expose-gc']
+export function workerFlags(memory: number, workers: number): readonly string[] {
+  const part = memory === 0 ? OLD_SPACE : Math.floor(memory / MIB / 8 / workers)
+  return [`--initial-old-space-size=${Math.max(8, Math.min(OLD_SPACE, part))}`, '--expose-gc']
+}
 
 /** Starts looking; does nothing in a process without `gc`. */
 export function collectEarly(): void {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { Loaded } from '../config/load.ts'
 import type { StateMetrics } from '../observe/metrics.ts'
 import type { Log } from '../observe/recorder.ts'
-import { WORKER_FLAGS } from './collector.ts'
+import { workerFlags } from './collector.ts'
 import { COMPILE_CACHE } from './compile-cache.ts'
 import { portOf, type Bound, type FromWorker, type LearnedKey, type ToWorker, type WorkerOrders } from './messages.ts'
 import type { WorkerState } from './page/view.ts'
@@ -70,7 +70,7 @@ export class Supervisor {
       args: [],
       // No input; what a library prints is no line of the log; Node's last words come through us: see WORKER_LOG_FD.
       stdio: ['ignore', 'ignore', 'pipe', 1, 'ipc'],
-      execArgv: [...process.execArgv, ...WORKER_FLAGS, ...SEAL_FLAGS],
+      execArgv: [...process.execArgv, ...workerFlags(process.constrainedMemory(), options.workers), ...SEAL_FLAGS],
     })
   }
 

@@ -10,7 +10,7 @@ const TRAFFIC: [name: string, type: string, labels: string][] = [
   ['refusals_total', 'counter', 'stage reason'], ['requests_total', 'counter', 'route service method class'], ['request_duration_seconds', 'histogram', 'route'], ['gateway_duration_seconds', 'histogram', 'route'],
   ['requests_in_flight', 'gauge', 'route'], ['bytes_total', 'counter', 'route direction'], ['sas_total', 'counter', 'account kind outcome'], ['sas_key_used_total', 'counter', 'account slot'],
   ['upstream_requests_total', 'counter', 'upstream result'], ['upstream_connections', 'gauge', 'upstream state'], ['upstream_connect_seconds', 'histogram', 'upstream'], ['upstream_first_byte_seconds', 'histogram', 'upstream'],
-  ['upstream_healthy', 'gauge', 'upstream'], ['event_loop_utilization_ratio', 'gauge', ''], ['log_lines_dropped_total', 'counter', ''], ['audit_lines_dropped_total', 'counter', ''], ['trace_spans_dropped_total', 'counter', ''],
+  ['upstream_healthy', 'gauge', 'upstream'], ['workers_short_of_memory', 'gauge', ''], ['event_loop_utilization_ratio', 'gauge', ''], ['log_lines_dropped_total', 'counter', ''], ['audit_lines_dropped_total', 'counter', ''], ['trace_spans_dropped_total', 'counter', ''],
 ]
 const STATE: [name: string, type: string, labels: string][] = [
   ['connections_open', 'gauge', 'listener'], ['connections_total', 'counter', 'listener'], ['log_lines_dropped_total', 'counter', ''], ['ready', 'gauge', 'check'], ['draining', 'gauge', ''], ['certificate_expiry_timestamp_seconds', 'gauge', 'name use'],
