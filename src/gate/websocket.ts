@@ -82,6 +82,7 @@ export class Tunnel implements RollMember {
     const { head, rest } = await readHead(far, this.#context.upstreamTimeout)
     this.#repliedAt = this.#context.monotonic()
     this.#status = head.status
+    route.origin.pool.countAlone(head.status)
     if (head.status === 101) this.#join(far, head, rest)
     else this.#decline(far, head, rest)
   }
@@ -89,8 +90,10 @@ export class Tunnel implements RollMember {
   fail(error: unknown): void {
     const { socket, route } = this.#upgrade
     this.#far?.destroy()
-    if (!socket.destroyed && this.#status === 0) this.#context.refuse(socket, upstreamRefusal(exchangeFailure(error), route.origin.name))
-    else socket.destroy()
+    if (socket.destroyed || this.#status !== 0) return void socket.destroy()
+    const failure = exchangeFailure(error)
+    route.origin.pool.countAlone(failure)
+    this.#context.refuse(socket, upstreamRefusal(failure, route.origin.name))
   }
 
   /** Cuts it off, e.g. at the end of a drain. */

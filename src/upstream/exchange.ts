@@ -120,8 +120,7 @@ export class Exchange {
   end(persistent: boolean): void {
     if (this.state === 'over') return
     this.#finish(persistent && this.#bodyDone)
-    this.#numbers.results[resultOf(this.replyStatus)].value++
-    this.#numbers.healthy.value = 1
+    countReply(this.#numbers, this.replyStatus)
     this.handler.onEnd()
   }
 
@@ -129,8 +128,7 @@ export class Exchange {
   fail(failure: UpstreamFailure): void {
     if (this.state === 'over') return
     this.#finish(false)
-    this.#numbers.results[failure.kind].value++
-    this.#numbers.healthy.value = 0
+    countFailure(this.#numbers, failure)
     this.handler.onFailure(failure)
   }
 
@@ -172,6 +170,18 @@ export class Exchange {
     this.#carrier = undefined
     carrier?.release(reusable)
   }
+}
+
+/** Counts a whole reply of an upstream, by its status. */
+export function countReply(numbers: UpstreamNumbers, status: number): void {
+  numbers.results[resultOf(status)].value++
+  numbers.healthy.value = 1
+}
+
+/** Counts a request that got no whole reply. */
+export function countFailure(numbers: UpstreamNumbers, failure: UpstreamFailure): void {
+  numbers.results[failure.kind].value++
+  numbers.healthy.value = 0
 }
 
 function resultOf(status: number): UpstreamResult {

@@ -4,8 +4,8 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { checkServerIdentity, connect as connectTls, type PeerCertificate, type SecureContext } from 'node:tls'
 import type { UpstreamNumbers } from '../observe/recorder.ts'
 import { UpstreamConnection, type ConnectionOwner } from './connection.ts'
-import { Exchange, type ReplyHandler, type UpstreamRequest } from './exchange.ts'
-import { connectFailure } from './failure.ts'
+import { Exchange, countFailure, countReply, type ReplyHandler, type UpstreamRequest } from './exchange.ts'
+import { connectFailure, type UpstreamFailure } from './failure.ts'
 
 export interface PoolOptions {
   /** ACCOUNT.SERVICE or an API's name, for the log. */
@@ -77,6 +77,13 @@ export class UpstreamPool implements ConnectionOwner {
         resolve(socket)
       })
     })
+  }
+
+  /** What became of a request on such a connection: the status of its reply, or why there was none. */
+  countAlone(outcome: number | UpstreamFailure): void {
+    const { numbers } = this.#options
+    if (typeof outcome === 'number') countReply(numbers, outcome)
+    else countFailure(numbers, outcome)
   }
 
   /** Connections, those under way included. */

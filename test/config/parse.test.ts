@@ -152,8 +152,23 @@ const FAULTS: [path: string, value: unknown, found: string, allowed?: string | R
   ['limits.minimumRate', 0, '0'],
   ['drain.deadline', '1 minute', '1 minute'],
   ['log.level', 'verbose', 'verbose'],
-  ['log', 'info', 'text', 'a section with level'],
+  ['log', 'info', 'text', 'a section with level, sample, audit'],
+  ['log.sample', 1.5, '1.5', 'a number from 0 to 1'],
+  ['log.sample', '0.5', '0.5'],
+  ['log.audit', '', 'an empty name'],
+  ['tracing', null, 'nothing'],
 ]
+
+await test('where spans go: https, or http to this machine where that is said', async (t) => {
+  const faults = (tracing: object) => faultsOf({ ...BASE, tracing }).map(({ path, found }) => `${path}: ${found}`)
+  t.strictSame(faults({ endpoint: 'https://otel.example:4318/v1/traces', ratio: 0.1, headers: 'otlp-headers', ca: 'ca.pem' }), [])
+  t.strictSame(faults({ endpoint: 'http://127.0.0.1:4318/v1/traces', insecureLoopback: true }), [])
+  t.strictSame(faults({ endpoint: 'http://127.0.0.1:4318/v1/traces' }), ['tracing.endpoint: an http URL'])
+  t.strictSame(faults({ endpoint: 'http://otel.example/v1/traces', insecureLoopback: true }), ['tracing.endpoint: an http URL'])
+  t.strictSame(faults({ endpoint: 'https://otel.example/v1/traces?token=x' }), ['tracing.endpoint: a URL with a query'])
+  t.strictSame(faults({ endpoint: 'https://otel.example/v1/traces', ratio: -1 }), ['tracing.ratio: -1'])
+  t.match(configOf({ ...BASE, log: { audit: '../audit.log' }, tracing: { endpoint: 'https://otel.example/v1/traces', headers: 'h' } }), { log: { audit: '/etc/audit.log', sample: 1 }, tracing: { ratio: 1, headers: '/etc/tidegate/h' } })
+})
 
 await test('each fault has its path, what was found and what is allowed', async (t) => {
   for (const [path, value, found, allowed = /./] of FAULTS) t.match(faultsOf(withValue(path, value)), [{ path, found, allowed }], `${path}: ${JSON.stringify(value)}`)

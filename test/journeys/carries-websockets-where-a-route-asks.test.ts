@@ -57,6 +57,7 @@ void t.test('a real client and a real server talk through the gate', async (test
   test.equal(seen.target, '/live/room%201?x=1', 'the target goes up as it came')
   test.match(seen.headers, { host: upstreamHost('blob'), 'x-forwarded-for': '127.0.0.1', 'x-forwarded-proto': 'https', 'x-forwarded-host': API, cookie: 'a=b' })
   test.equal(gate.parts.tunnels.size, 1)
+  test.equal(await gate.metric('tidegate_upstream_requests_total', { upstream: 'live', result: 'ok' }), 1, 'counted as answered')
   const sent = Buffer.alloc(3_000_000, 'payload ')
   socket.send(sent)
   const [back] = (await within(once(socket, 'message'), 'the echo')) as [Buffer]
@@ -124,6 +125,9 @@ void t.test('a silent upstream is given up, an absent one is told of', async (te
   const other = await dial(test, nowhere, { servername: API })
   test.equal((await other.ask('GET /live', [`Host: ${API}`, ...handshake])).status, 502)
   await until(() => nowhere.parts.tunnels.size === 0, 'the tunnel to leave')
+  test.equal(await gate.metric('tidegate_upstream_requests_total', { upstream: 'live', result: 'timeout' }), 1)
+  test.equal(await nowhere.metric('tidegate_upstream_requests_total', { upstream: 'live', result: 'unreachable' }), 1)
+  test.equal(await nowhere.metric('tidegate_upstream_healthy', { upstream: 'live' }), 0)
 })
 
 void t.test('elsewhere Upgrade is dropped, and every rule holds before a WebSocket opens', async (test) => {
