@@ -68,6 +68,16 @@ for (const [name, values] of Object.entries(SETS)) {
   })
 }
 
+void t.test('the values of docs/aks.md render to objects that Kubernetes knows and a configuration that is read', { skip }, async (test) => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/aks.md'), 'utf8')
+  const [, block = ''] = /^```yaml\n([^]*?)^```/m.exec(page) ?? []
+  const values = parse(block.replace('sha256:...', `sha256:${'0'.repeat(64)}`)) as Values
+  const found = objects(values)
+  for (const object of found) test.doesNotThrow(() => validate(object), `${object.kind} ${object.metadata.name}`)
+  test.equal(found.filter(({ kind }) => kind === 'SecretProviderClass').length, 2)
+  test.equal(parseConfig(configOf(found), { file: 'f', directory: '/', environment: {} }).faults, undefined)
+})
+
 void t.test('no object of any set has a field that its type lacks; the compiler would see one', { skip }, async (test) => {
   const all = Object.values(SETS).flatMap((values) => objects(values))
   test.equal(compile(all), '')
