@@ -106,6 +106,8 @@ function settings(level: LogLevel) {
     base: { pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
+    // Faults come as plain values; pino's own reading would call each of them an `Object`.
+    serializers: { err: (fault: unknown) => fault },
   }
 }
 

@@ -10,11 +10,13 @@ void t.test('a line: level by name, time, pid, msg, and what was given', async (
   const log = createLoggerOver('info', { write: (line) => void lines.push(line) })
   log.info({ client: '192.0.2.1', odd: 'a\nb\0\x1b[2J"\u2028' }, 'request')
   log.debug({}, 'too low')
-  test.equal(lines.length, 1)
-  const [line = ''] = lines
+  log.error({ err: { type: 'TypeError', message: 'broken' } }, 'unexpected')
+  test.equal(lines.length, 2)
+  const [line = '', fault = ''] = lines
   test.ok(line.endsWith('}\n') && line.indexOf('\n') === line.length - 1, 'one line')
   test.notMatch(line.slice(0, -1), /[\0-\x1f]/, 'no raw control byte')
   test.match(JSON.parse(line), { level: 'info', time: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, pid: process.pid, msg: 'request', client: '192.0.2.1', odd: 'a\nb\0\x1b[2J"\u2028' })
+  test.strictSame((JSON.parse(fault) as { err: unknown }).err, { type: 'TypeError', message: 'broken' }, 'a fault as it was given')
 })
 
 void t.test('all lines reach a file, in order, whole', async (test) => {
