@@ -39,7 +39,8 @@ export class Reports {
 
   /** Starts to take samples, so that the page can tell what was counted lately. */
   watch(): void {
-    setInterval(() => void this.#numbers(), SAMPLE_EVERY_MS).unref()
+    // A sample that cannot be taken is no reason for the gateway to end.
+    setInterval(() => void this.#numbers().catch(() => undefined), SAMPLE_EVERY_MS).unref()
   }
 
   /** Prometheus' text. */

@@ -143,7 +143,7 @@ void t.test('secrets in Host, in plaintext, in what is no HTTP, and behind upstr
 })
 
 void t.test('no line, no metric and no status shows any of them, nor a key of the account', async (test) => {
-  const [metrics, status] = await Promise.all([gate.admin('/metrics'), gate.admin('/status')])
+  const [metrics, status, page] = await Promise.all([gate.admin('/metrics'), gate.admin('/status'), gate.admin('/')])
   await gate.stop()
   test.ok(gate.text.length > 100, `${gate.text.length} lines`)
   for (const line of gate.text) {
@@ -153,7 +153,7 @@ void t.test('no line, no metric and no status shows any of them, nor a key of th
   }
   test.strictSame([...new Set(gate.lines().map(({ msg }) => msg))].filter((msg) => !['listening', 'request', 'refused', 'draining', 'stopped', 'configuration'].includes(msg)), [], 'no client text as msg')
   hidesAll(test, gate.text.join('\n'), 'the log')
-  hidesAll(test, `${metrics.text}\n${status.text}`, 'metrics and status')
+  hidesAll(test, `${metrics.text}\n${status.text}\n${page.text}`, 'metrics, status and its page')
   hidesAll(test, gate.errors(), 'standard error')
 })
 

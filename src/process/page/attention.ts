@@ -58,6 +58,10 @@ const RULES: readonly Rule[] = [
     level: 'warn', what: `${workers.filter(({ listening }) => listening).length} of ${counted(workersWanted, 'worker')} running`,
     todo: 'It is started again by itself, with growing pauses. The log says how it ended.', section: 'process',
   }]),
+  ({ shortOfMemory }) => (shortOfMemory === 0 ? [] : [{
+    level: 'bad', what: `${counted(shortOfMemory, 'worker')} short of memory: new connections are turned away`,
+    todo: 'What is open goes on. See who holds connections and large bodies; raise the memory limit, or add workers or replicas.', section: 'process',
+  }]),
   ({ workerRestarts }) => (workerRestarts.recent === 0 ? [] : [{
     level: 'warn', what: `${counted(workerRestarts.recent, 'worker restart')} lately`, told: 'Workers restart',
     todo: 'SIGKILL is as a rule the memory limit; a line “uncaught” is a bug to report.', section: 'process',

@@ -90,6 +90,8 @@ export interface View {
   readonly workers: readonly WorkerState[]
   readonly workersWanted: number
   readonly workerRestarts: Tally
+  /** Workers that turn new connections away for want of memory. */
+  readonly shortOfMemory: number
   readonly linesDropped: Tally
   readonly versions: Versions
   readonly versionWarnings: readonly string[]
@@ -122,7 +124,7 @@ export function viewOf(facts: PageFacts): View {
   }
 }
 
-function trafficOf(reading: Reading, limit: number): Pick<View, 'requests' | 'inFlight' | 'refused' | 'connections' | 'own' | 'plaintext' | 'workerRestarts' | 'linesDropped'> {
+function trafficOf(reading: Reading, limit: number): Pick<View, 'requests' | 'inFlight' | 'refused' | 'connections' | 'own' | 'plaintext' | 'workerRestarts' | 'shortOfMemory' | 'linesDropped'> {
   const [tls, plain] = ['tls', 'plain'].map((listener) => reading.gauge('tidegate_connections_open', { listener }))
   const own = (q: number): number | null => reading.quantile('tidegate_gateway_duration_seconds', {}, q)
   return {
@@ -133,6 +135,7 @@ function trafficOf(reading: Reading, limit: number): Pick<View, 'requests' | 'in
     own: { p50: own(0.5), p99: own(0.99) },
     plaintext: reading.tallies('tidegate_plaintext_connections_total'),
     workerRestarts: reading.all('tidegate_worker_restarts_total'),
+    shortOfMemory: reading.gauge('tidegate_workers_short_of_memory'),
     linesDropped: reading.all('tidegate_log_lines_dropped_total'),
   }
 }

@@ -30,10 +30,10 @@ void t.test('every trouble is told, worst first, with what to do and where', asy
   const told = all.map(({ what }) => what).join('\n')
   for (const part of [
     'tls.certificates[0] (tideoffice.blob.storage.tide.example) has expired', 'tls.certificates[1] (payroll.tide.example) ends in 2 days', 'The last reload was refused: storage.accounts[1].blob',
-    'tideoffice.queue: 212 requests of 212 failed (unreachable)', 'payroll: 9 requests of 180 failed (timeout)', '1 request met a fault', '1 of 2 workers', '2 worker restarts', '3 plain HTTP requests',
+    'tideoffice.queue: 212 requests of 212 failed (unreachable)', 'payroll: 9 requests of 180 failed (timeout)', '1 request met a fault', '1 of 2 workers', '1 worker short of memory', '2 worker restarts', '3 plain HTTP requests',
     'too-many-connections: 4 refusals', '40 log lines lost', 'undici 7.20.0 is below 7.30.1', '1 warning of the configuration', 'Tokens without spr=https: tideoffice, tidearchive',
   ]) test.ok(told.includes(part), part)
-  test.equal(all.length, 14, 'each once')
+  test.equal(all.length, 15, 'each once')
   test.strictSame(all.map(({ level }) => level), all.map(({ level }) => level).toSorted((a, b) => ['bad', 'warn', 'note'].indexOf(a) - ['bad', 'warn', 'note'].indexOf(b)))
   for (const { todo, section } of all) test.ok(todo.length > 20 && ['connections', 'refusals', 'tokens', 'certificates', 'upstreams', 'configuration', 'process'].includes(section), section)
   test.match(all.find(({ section }) => section === 'upstreams')?.todo, /DNS, network/)

@@ -21,7 +21,7 @@ export const QUIET: View = {
   configuration: { file: '/etc/tidegate/tidegate.yaml', generation: 1, hash: '9c1185a5c5e9fc54', warnings: [], reloads: [] },
   routes: [{ host: 'tideoffice.blob.storage.tide.example', upstream: 'https://tideoffice.blob.core.windows.net', route: 'tideoffice', service: 'blob' }],
   listeners: [['tls', '0.0.0.0:8443'], ['plain', '0.0.0.0:8080'], ['admin', '127.0.0.1:9464']],
-  workers: [{ pid: 4711, startedAt: NOW - 41_000, listening: true }], workersWanted: 1, workerRestarts: tally(0), linesDropped: tally(0),
+  workers: [{ pid: 4711, startedAt: NOW - 41_000, listening: true }], workersWanted: 1, workerRestarts: tally(0), shortOfMemory: 0, linesDropped: tally(0),
   versions: { tidegate: '0.1.0', node: '26.10.0', openssl: '3.5.7', undici: '7.30.2', fastify: '5.12.8' }, versionWarnings: [],
 }
 
@@ -82,7 +82,7 @@ export const TROUBLED: View = {
     ...BUSY.upstreams.slice(0, 1),
   ],
   refusals: [refusal('upstream-unreachable', 230, 212, 500), refusal('unexpected', 2, 1, 30_000), refusal('too-many-connections', 40, 4, 3000), ...BUSY.refusals],
-  configuration: { ...BUSY.configuration, warnings: [{ path: 'storage.accounts[0].keys[0]', found: '/etc/tidegate/secrets/key1: others can read or write it', allowed: 'a secret that only its owner and group can read' }], reloads: [{ at: '2026-11-26T04:02:10.000Z', trigger: 'SIGHUP', result: 'failure', faults: [{ path: 'storage.accounts[1].blob', found: 'nothing', allowed: 'an https URL' }, { path: 'limits', found: 'a change', allowed: 'none while running: restart to take it up' }] }, ...BUSY.configuration.reloads] },
-  workers: BUSY.workers.slice(0, 1).map((worker) => ({ ...worker, startedAt: NOW - 65_000 })), workerRestarts: tally(5, 2), linesDropped: tally(311, 40),
+  configuration: { ...BUSY.configuration, warnings: [{ path: 'storage.accounts[0].keys[0]', found: '/etc/tidegate/secrets/key1: others can read or write it', allowed: 'a secret that only its owner and group can read' }], reloads: [{ at: '2026-11-26T04:02:10.000Z', trigger: 'SIGHUP', result: 'failure', faults: [{ path: 'storage.accounts[1].blob', found: 'nothing', allowed: 'an https URL' }, { path: 'workers', found: 'a change', allowed: 'none while running: restart to take it up' }] }, ...BUSY.configuration.reloads] },
+  workers: BUSY.workers.slice(0, 1).map((worker) => ({ ...worker, startedAt: NOW - 65_000 })), workerRestarts: tally(5, 2), shortOfMemory: 1, linesDropped: tally(311, 40),
   versionWarnings: ['undici 7.20.0 is below 7.30.1'], versions: { ...QUIET.versions, undici: '7.20.0' },
 }
