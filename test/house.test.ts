@@ -62,6 +62,12 @@ const AMBIENT_EDGES = new Set([
   'process/collector.ts', 'process/memory.ts', 'process/loop.ts', 'process/notify.ts', 'process/page/script.ts', 'process/reload.ts', 'process/reports.ts', 'process/seal.ts', 'process/serve.ts', 'process/status.ts', 'process/supervisor.ts', 'process/tickets.ts', 'process/traffic.ts', 'process/worker.ts', 'upstream/closure.ts', 'upstream/pool.ts',
 ])
 
+/** The wall clock steps: it says when something happened, and what a token or a certificate is worth; never how long. */
+const WALL_CLOCK = /\bDate\.now\(|\bnew Date\(\)/
+const WALL_CLOCK_FILES = new Set([
+  'cli/check.ts', 'cli/inspect.ts', 'cli/mint.ts', 'cli/serve.ts', 'process/page/script.ts', 'process/reload.ts', 'process/reports.ts', 'process/serve.ts', 'process/supervisor.ts', 'process/tickets.ts', 'process/worker.ts',
+])
+
 interface Import {
   readonly from: string
   /** Names that exist at run time; undefined for a default or namespace import. */
@@ -109,6 +115,13 @@ void t.test('only edges import the outside', async (test) => {
       test.ok(harmless || EDGES[file]?.includes(from), `${file} imports ${names?.join(', ') ?? 'all'} of ${from}`)
     }
     if (AMBIENT.test(codeOf(text))) test.ok(AMBIENT_EDGES.has(file), `${file} uses ${AMBIENT.exec(codeOf(text))?.[0]}`)
+  }
+})
+
+void t.test('few ask the wall clock, and none of them measures with it', async (test) => {
+  for (const [file, text] of sources) {
+    if (WALL_CLOCK.test(codeOf(text))) test.ok(WALL_CLOCK_FILES.has(file), `${file} asks the wall clock`)
+    test.notMatch(codeOf(text), /Date\.now\(\) *-|- *Date\.now\(\)/, `${file} takes a duration from the wall clock`)
   }
 })
 
