@@ -1,7 +1,7 @@
 // Every known shape that makes two readers of HTTP disagree about where a request begins, ends or goes: each is refused with
 // its reason, or goes up in one reading. Behind each shape stands a canary: a request that must be its own or not be at all.
 import t, { type Test } from 'tap'
-import { far, startGate } from '../support/gate.ts'
+import { far, serveGate, startGate } from '../support/gate.ts'
 import { createRealm, storageHost, upstreamHost } from '../support/realm.ts'
 import { dial } from '../support/sockets.ts'
 import { until } from '../support/until.ts'
@@ -136,3 +136,18 @@ async function holds(test: Test, bytes: string, fate: Fate, name: string, above:
   test.equal(seen[0]?.body.toString('latin1'), body, what)
   test.strictSame(seen[0]?.trailers, [], what)
 }
+
+void t.test('no lenient parsing, whatever the environment says', async (test) => {
+  const before = process.env['NODE_OPTIONS']
+  process.env['NODE_OPTIONS'] = `${before ?? ''} --insecure-http-parser`
+  const served = await serveGate(test, realm, { storage: { blob: upstream.port } })
+  if (before === undefined) delete process.env['NODE_OPTIONS']
+  else process.env['NODE_OPTIONS'] = before
+  const name = storageHost('blob')
+  for (const [bytes] of [...CODINGS, ...CHUNKS].filter(([, fate]) => fate === MALFORMED)) {
+    const client = await dial(test, served)
+    client.expect('PUT ')
+    await client.send(bytes.replaceAll('HOST', name))
+    test.equal((await client.reply()).header('x-tidegate-reason'), 'http-malformed', JSON.stringify(bytes))
+  }
+})
