@@ -6,7 +6,7 @@ import { startGate } from '../support/gate.ts'
 import { odd, type Hand } from '../support/odd-certificates.ts'
 import { createRealm, storageHost } from '../support/realm.ts'
 import { revocationList } from '../support/revocation.ts'
-import { askOnce } from '../support/sockets.ts'
+import { askOnce, dial } from '../support/sockets.ts'
 import { until } from '../support/until.ts'
 import { ok, startUpstream } from '../support/upstream.ts'
 
@@ -140,4 +140,33 @@ void t.test('identity comes from the SAN alone, whole and exact', async (test) =
   for (const [what, wish] of PRETENDERS) test.equal(await attempt(gate.port, shown(await odd(wish)), 'TLSv1.3'), 'HTTP/1.1 403', what)
   test.equal(upstream.seen.length, requests)
   test.equal(await gate.metric('tidegate_refusals_total', { reason: 'client-not-allowed' }), PRETENDERS.length)
+})
+
+void t.test('a certificate that ends while its connection is open, or before its session is resumed, passes no more', async (test) => {
+  let ahead = 0
+  const gate = await startGate(test, realm, { storage: { blob: upstream.port }, tls: { clients: { verify: 'required', ca: 'offices.pem' } }, clock: () => Date.now() + ahead })
+  const brief = shown(await odd({ name: 'x', by: offices, notAfter: hour(1) }))
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    ahead = 0
+    const open = await dial(test, gate, { ...brief, maxVersion })
+    test.equal((await open.ask('GET /x')).status, 200)
+    const session = open.socket.getSession() ?? Buffer.alloc(0)
+    ahead = 3 * 3_600_000
+    const late = await open.ask('GET /x')
+    test.match([late.status, late.header('x-tidegate-reason')], [403, 'client-not-allowed'], maxVersion)
+    const resumed = await dial(test, gate, { ...brief, maxVersion, session })
+    test.ok(resumed.socket.isSessionReused())
+    test.equal((await resumed.ask('GET /x')).status, 403)
+  }
+  test.match(gate.lines('request').at(-1), { refusal: { why: 'expired' } })
+})
+
+void t.test('a bundle may hold several authorities, and lists of some alone refuse the others', async (test) => {
+  realm.write('bundle.pem', offices.pem + stranger.pem)
+  const [own, theirs] = [shown(leaf), shown(await odd({ name: 'x', by: stranger }))]
+  const both = await startGate(test, realm, { storage: { blob: upstream.port }, tls: { clients: { verify: 'required', ca: 'bundle.pem' } } })
+  for (const it of [own, theirs]) test.equal(await attempt(both.port, it, 'TLSv1.3'), 'HTTP/1.1 200')
+  const listed = await startGate(test, realm, { storage: { blob: upstream.port }, tls: { clients: { verify: 'required', ca: 'bundle.pem', crl: 'offices.crl' } } })
+  test.equal(await attempt(listed.port, own, 'TLSv1.3'), 'HTTP/1.1 200')
+  test.equal(await attempt(listed.port, theirs, 'TLSv1.3'), '', 'with lists every authority needs one')
 })
