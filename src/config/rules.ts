@@ -57,12 +57,22 @@ function twice(claims: readonly Claim[], allowed: (holder: string) => string): F
 const named = (items: readonly ({ name?: string } | undefined)[], path: string): Claim[] =>
   items.map((item, index) => ({ path: `${path}[${index}].name`, key: item?.name, found: item?.name ?? '' }))
 
-// Port 0 is a port of one's own each time.
+interface Listening { readonly path: string; readonly host: string; readonly port: number }
+
+// The admin listener must never be reached through a public one (contract section 7), and only one can have a port anyway.
 function sameListeners({ listen }: Draft): Fault[] {
-  return twice((['tls', 'plain', 'admin'] as const).map((key) => {
-    const { host, port = 0 } = listen?.[key] ?? {}
-    return { path: `listen.${key}`, key: host === undefined || port === 0 ? undefined : `${host} ${port}`, found: `port ${port} of ${host}` }
-  }), (holder) => `another port than ${holder}`)
+  const all = (['tls', 'plain', 'admin'] as const).map((key): Listening => ({ path: `listen.${key}`, host: listen?.[key]?.host ?? '', port: listen?.[key]?.port ?? 0 }))
+  return all.flatMap((one, index) => {
+    const holder = all.slice(0, index).find((other) => meet(one, other))
+    return holder === undefined ? [] : [{ path: one.path, found: `port ${one.port} of ${one.host}`, allowed: `another port than ${holder.path}` }]
+  })
+}
+
+/** Port 0 is a port of one's own each time; an address of all takes in each address of its family, that of IPv6 all. */
+function meet(one: Listening, other: Listening): boolean {
+  if (one.port !== other.port || one.port === 0 || one.host === '' || other.host === '') return false
+  const hosts = [one.host, other.host]
+  return one.host === other.host || hosts.includes('::') || (hosts.includes('0.0.0.0') && !hosts.some((host) => host.includes(':')))
 }
 
 function sameNames({ storage, apis = [] }: Draft): Fault[] {

@@ -7,7 +7,7 @@ import t from 'tap'
 import { REASONS, REFUSALS } from '../../src/refusal.ts'
 import { parseMetrics, runGate, serveGate, writeConfiguration } from '../support/gate.ts'
 import { createRealm } from '../support/realm.ts'
-import { askOnce } from '../support/sockets.ts'
+import { askOnce, dial, dialPlain } from '../support/sockets.ts'
 import { startUpstream } from '../support/upstream.ts'
 
 const realm = await createRealm(t)
@@ -114,4 +114,16 @@ void t.test('keys that others can read are told, loudly', { skip: existsSync('/p
   chmodSync(`${realm.folder}/key2`, 0o644)
   const gate = await serveGate(test, realm, { storage: { blob: upstream.port } })
   test.match(gate.lines('configuration'), [{ level: 'warn', path: 'storage.accounts[0].keys[1]' }])
+})
+
+void t.test('the admin pages are nowhere on the public listeners', async (test) => {
+  const gate = await serveGate(test, realm, { storage: { blob: upstream.port }, apis: [{ name: 'payroll', host: 'api.localhost', prefix: '/v1', upstream: { url: `https://127.0.0.1:${upstream.port}`, ca: realm.caFile } }], names: ['api.localhost', '127.0.0.1'] })
+  const seen = upstream.seen.length
+  for (const page of ['/metrics', '/status', '/readyz', '/livez', '/']) {
+    const reasons = ['api.localhost', 'localhost', `127.0.0.1:${gate.adminPort}`].map(async (host) => (await (await dial(test, gate, { servername: host === 'api.localhost' ? host : '' })).ask(`GET ${page}`, [`Host: ${host}`])).header('x-tidegate-reason'))
+    test.strictSame(await Promise.all(reasons), ['path-unknown', 'host-unknown', 'host-unknown'], page)
+    const plain = await dialPlain(test, gate.plainPort)
+    test.equal((await plain.ask(`GET ${page}`, ['Host: localhost'])).header('x-tidegate-reason'), 'plaintext-http', `${page} in clear`)
+  }
+  test.equal(upstream.seen.length, seen, 'and nothing goes up')
 })
