@@ -78,11 +78,9 @@ export class Handlers {
     }
   }
 
-  /** Takes every event of the server that would otherwise be answered for us. */
-  listenOn(server: Server, handler: (request: IncomingMessage, reply: ServerResponse) => void): Server {
-    // Counted by admission instead: Node would leave out fields beyond its limit without a word.
-    server.maxHeadersCount = 0
-    // Node's own name for it, not in its types: replies that are owed are given after the client's end.
+  /** Replies that are owed are given after the end of what the client sends. */
+  #allowHalfClosed(server: Server): void {
+    // Node's own name for it, not in its types.
     Object.assign(server, { httpAllowHalfOpen: true })
     const halfClosed = new HalfClosed()
     server.on('secureConnection', (socket: TLSSocket) => {
@@ -91,6 +89,13 @@ export class Handlers {
         if (currentReplies(socket).length > 0) halfClosed.watch(socket)
       })
     })
+  }
+
+  /** Takes every event of the server that would otherwise be answered for us. */
+  listenOn(server: Server, handler: (request: IncomingMessage, reply: ServerResponse) => void): Server {
+    // Counted by admission instead: Node would leave out fields beyond its limit without a word.
+    server.maxHeadersCount = 0
+    this.#allowHalfClosed(server)
     const take = (awaitsContinue: boolean) => (request: IncomingMessage, reply: ServerResponse) => {
       // The parser goes on with what follows a refusal that closes; where that begins is not ours to guess (security.md 3.11).
       if (isEnding(request.socket)) request.resume()
