@@ -2,12 +2,11 @@
 // the wire can do the latter (RFC 8446 section 6.1, RFC 9112 section 9.8). Node ends a stream the same way for both; this is the
 // one file that knows where its private handles show the difference. Pinned by test/upstream/closure.test.ts.
 import type { Socket } from 'node:net'
-import type { TLSSocket } from 'node:tls'
 
 interface Handle {
   /** Called with each piece of what was decrypted, and with nothing at the end. */
   onread: (this: Handle, piece?: ArrayBuffer) => unknown
-  /** The connection itself, whose bytes are still encrypted. */
+  /** The connection under TLS, whose bytes are still encrypted; undefined without TLS. */
   readonly _parent?: { readonly bytesRead: number }
 }
 
@@ -19,7 +18,7 @@ export function watchClosure(socket: Socket): () => boolean {
   const handle = (socket as unknown as { _handle?: Handle | null })._handle
   const under = handle?._parent
   // Ended already: in one turn with the head, since each turn's pieces are read before the next turn begins.
-  if (handle == null || under === undefined || (socket as TLSSocket).encrypted !== true) return () => true
+  if (handle === null || handle === undefined || under === undefined) return () => true
   const { onread } = handle
   let said = true
   let before = under.bytesRead
