@@ -20,6 +20,7 @@ const EXPLAINED: readonly Explanation[] = [
   { id: /^OCSP_|^cert_ocsp/, why: 'no OCSP: public authorities are giving it up, and the certificate is the operator\'s' },
   { id: /^certificate_transparency/, why: 'the development authority is in no log' },
   { id: /^DNS_CAArecord/, why: 'a local name has no DNS' },
+  { id: /^security_headers$/, why: 'for pages in a browser; the reply is the upstream\'s, and the gateway adds Strict-Transport-Security alone (contract section 5)' },
   { id: /^engine_problem$/, why: 'the scanner\'s own OpenSSL' },
   { id: /^sessionresumption_ticket$/, finding: /connect problem/, why: 'testssl.sh closes before a ticket of TLS 1.3 comes; test/journeys/names-and-sessions-open-their-own-site.test.ts resumes' },
 ]
