@@ -1,5 +1,5 @@
 // What the first stage of the Dockerfile would make, made here: node_modules for run time, and libatomic.
-import { chmodSync, copyFileSync, globSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, copyFileSync, globSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { libatomic, machineOf, type Arch } from './base.ts'
 import { output } from './run.ts'
@@ -33,6 +33,7 @@ function placeNode(folder: string, app: string, arch: Arch): void {
   mkdirSync(join(app, 'node_modules/node/bin'), { recursive: true })
   copyFileSync(join(folder, 'package/bin/node'), node)
   chmodSync(node, 0o755)
+  symlinkSync('../node/bin/node', join(app, 'node_modules/.bin/node'))
   for (const leftover of [archive, 'package']) rmSync(join(folder, leftover), { recursive: true })
   if (machineOf(node) !== arch) throw new Error(`${name} is for another machine`)
 }

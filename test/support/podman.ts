@@ -15,6 +15,8 @@ export interface Store {
   readonly folder: string
   /** Runs podman; throws when it fails. Gives its standard output. */
   podman(...args: string[]): string
+  /** As `podman`. */
+  buildah(...args: string[]): string
   /** Runs podman to whatever end. */
   tryPodman(...args: string[]): Ran
   /** `npm run image` in a copy of the checkout, into this store. Gives the image's id. */
@@ -36,6 +38,7 @@ export function createStore(t: Test): Store {
   return {
     folder,
     podman,
+    buildah: (...args) => output('buildah', args, { env }),
     tryPodman: (...args) => run('podman', args, { env }),
     build: (checkout, ...args) => output(process.execPath, [join(checkout, 'scripts/image.ts'), ...args], { env, cwd: checkout }).trim().split('\n').at(-1) ?? '',
     mount: (image) => podman('image', 'mount', image).trim(),
