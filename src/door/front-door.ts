@@ -53,6 +53,10 @@ export function openPlainDoor(options: DoorOptions, recorder: Recorder): { serve
   return { server, door }
 }
 
+const SSL3 = 0x0300
+/** A fatal alert in a record of SSL 3: protocol_version (RFC 8446 section 6.2). */
+const PROTOCOL_VERSION_ALERT = Buffer.from([21, 3, 0, 0, 2, 2, 70])
+
 class Door implements FrontDoor {
   readonly #listener: Arrival['listener']
   readonly #options: DoorOptions
@@ -164,13 +168,23 @@ class Door implements FrontDoor {
     if (offer === 'more') return false
     arrival.offer = offer === 'malformed' ? undefined : offer
     this.#recorder.helloRead(arrival.address, this.#options.noteOf(arrival.offer))
+    if (arrival.offer?.version === SSL3) return this.#refuseSsl3(socket, arrival)
     if (!this.#options.census.beginHandshake(arrival)) {
-      this.#refuse(socket, arrival, new Refusal('too-many-handshakes'))
+      this.#refuse(socket, arrival, new Refusal('too-many-handshakes'), this.#options.describeOffer(arrival.offer))
       return true
     }
     socket.removeListener('end', destroy)
     socket.unshift(bytes)
     this.#toTls?.(socket)
+    return true
+  }
+
+  /** OpenSSL would say handshake_failure, for want of the right alert in SSL 3; RFC 8446 appendix D.2 asks for it all the same (security.md T1). */
+  #refuseSsl3(socket: Socket, arrival: Arrival): true {
+    this.#pending.leave(arrival)
+    this.#note(arrival, new Refusal('tls-version'), this.#options.describeOffer(arrival.offer))
+    socket.write(PROTOCOL_VERSION_ALERT)
+    socket.destroySoon()
     return true
   }
 

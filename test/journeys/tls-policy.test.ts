@@ -79,8 +79,7 @@ const by = (wish: HelloWish) => (): Promise<Buffer> => Promise.resolve(hello(wis
 const PROTOCOL_VERSION = 70
 const HANDSHAKE_FAILURE = 40
 const REFUSED: [what: string, bytes: () => Promise<Buffer>, alert: number, reason: string, offered: string][] = [
-  // SSL 3 has no alert for that.
-  ['SSL 3', by({ legacyVersion: 0x0300, suites: [0x0035, 0x000a], bare: true }), HANDSHAKE_FAILURE, 'tls-version', 'ssl3'],
+  ['SSL 3', by({ legacyVersion: 0x0300, suites: [0x0035, 0x000a], bare: true }), PROTOCOL_VERSION, 'tls-version', 'ssl3'],
   ['TLS 1.0', by({ ...ECDHE, legacyVersion: 0x0301, suites: [0xc013, 0x0035] }), PROTOCOL_VERSION, 'tls-version', 'tls1.0'],
   ['TLS 1.1', by({ ...ECDHE, legacyVersion: 0x0302, suites: [0xc013, 0x0035] }), PROTOCOL_VERSION, 'tls-version', 'tls1.1'],
   ['old versions in the extension', by({ ...ECDHE, suites: [0xc013], versions: [0x0302, 0x0301] }), PROTOCOL_VERSION, 'tls-version', 'tls1.1'],
@@ -119,6 +118,7 @@ void t.test('refused: hellos in the framing of SSL 2, with what they offer', asy
   await refused(test, gate, ['SSL 2', () => framed(0x0002, '0100800700c0030080060040020080040080080080'), PROTOCOL_VERSION, 'tls-version', 'none'])
   await refused(test, gate, ['TLS 1.0, as Java 6 says it', () => framed(0x0301, '000004000005000035010080'), PROTOCOL_VERSION, 'tls-version', 'tls1.0'])
   test.strictSame(gate.lines('refused').at(-1)?.['suites'], ['0x0004', '0x0005', '0x0035'])
+  await refused(test, gate, ['SSL 3', () => framed(0x0300, '000004000005'), PROTOCOL_VERSION, 'tls-version', 'ssl3'])
   await refused(test, gate, ['TLS 1.2', () => framed(0x0303, '00c02b00c02f0000ff'), HANDSHAKE_FAILURE, 'tls-no-shared-suite', 'tls1.2'])
 })
 
