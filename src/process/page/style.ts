@@ -6,7 +6,7 @@ export const STYLE = `
 :root{color-scheme:light dark;font-size:clamp(.9375rem,.8rem + .16vw,1.3rem);
 --ground:#f4f6f8;--surface:#fff;--line:#d8dee4;--text:#1a2129;--quiet:#55606c;--link:#0a58a8;--track:#e3e8ed;--fill:#7fa3c7;--head:#eef2f5;
 --shade:rgb(20 30 40/.16);--good:#17692f;--good-ground:#e3f4e8;--warn:#7a4a00;--warn-ground:#fdf0d2;--bad:#a3161c;--bad-ground:#fce5e5;--note:#3d5166;--note-ground:#e6edf4}
-@media (prefers-color-scheme:dark){:root{
+@media screen and (prefers-color-scheme:dark){:root{
 --ground:#0f1317;--surface:#171c22;--line:#2d353e;--text:#e5eaef;--quiet:#a2adb9;--link:#86bdff;--track:#2a323b;--fill:#5c86b3;--head:#1d242b;
 --shade:rgb(0 0 0/.55);--good:#82dba0;--good-ground:#13301e;--warn:#f3c56f;--warn-ground:#35290f;--bad:#ffa29d;--bad-ground:#411a1b;--note:#b6c9de;--note-ground:#202c39}}
 *,*::before,*::after{box-sizing:border-box}
@@ -100,5 +100,5 @@ footer p{max-width:90ch;margin-top:.3rem}
 @media (max-width:30rem){.attention li{grid-template-columns:1fr}.attention li p{grid-column:1}.live{margin-left:0}}
 @media (prefers-reduced-motion:no-preference){.changed{animation:changed 2s ease-out}@keyframes changed{from{background:var(--note-ground)}}}
 @media (forced-colors:active){.badge,.banner,.tiles>div{border:1px solid}.fill{fill:CanvasText}.track{fill:GrayText}}
-@media print{:root{font-size:9pt}body{background:none}nav,.live,.skip,.stale{display:none}.columns{columns:1}.columns>section{break-inside:auto}tr{break-inside:avoid}.wide{overflow:visible}}
+@media print{:root{color-scheme:light;font-size:9pt}body{background:none}nav,.live,.skip,.stale{display:none}.columns{columns:1}.columns>section{break-inside:auto}tr{break-inside:avoid}.wide{overflow:visible}}
 `
