@@ -45,6 +45,7 @@ export async function serve(loaded: Loaded): Promise<void> {
       sink.log.level = next.config.log.level
       recordState(metrics, next, versions, generation)
       ends.startOver()
+      for (const warning of next.warnings) sink.log.warn({ ...warning }, 'configuration')
     },
   })
   const addresses: Record<string, string> = {}

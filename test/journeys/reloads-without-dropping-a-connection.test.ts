@@ -97,10 +97,10 @@ void t.test('SIGHUP reads the whole configuration: routes change at once, what n
   await until(async () => await gate.metric('tidegate_config_generation') === 2, 'the new configuration')
   test.equal((await client.ask('GET /x', ['Host: other.localhost'])).status, 200, 'on the connection from before')
 
-  replace(file, text.replace('"payroll"', '"renamed"').replace('"limits": {}', '"limits": { "handshakes": 7 }'))
+  replace(file, text.replace('"payroll"', '"renamed"').replace('"limits": {}', '"limits": {}, "workers": 2'))
   gate.child.kill('SIGHUP')
   await until(() => gate.lines('reload refused: the old configuration stays in force').length > 0, 'the refusal')
-  test.match(gate.lines('reload refused: the old configuration stays in force'), [{ trigger: 'SIGHUP', faults: [{ path: 'limits', allowed: /restart/ }] }])
+  test.match(gate.lines('reload refused: the old configuration stays in force'), [{ trigger: 'SIGHUP', faults: [{ path: 'workers', allowed: /restart/ }] }])
   test.match(JSON.parse((await gate.admin('/status')).text), { configuration: { generation: 2 }, routes: [{}, { route: 'payroll', host: 'other.localhost' }] })
   replace(file, text)
 })

@@ -2,12 +2,13 @@
 // and its admin pages are there with everything at zero.
 import { createServer } from 'node:net'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { chmodSync, existsSync } from 'node:fs'
 import t from 'tap'
 import { REASONS, REFUSALS } from '../../src/refusal.ts'
 import { parseMetrics, runGate, serveGate, writeConfiguration } from '../support/gate.ts'
 import { createRealm } from '../support/realm.ts'
 import { askOnce, dial, dialPlain } from '../support/sockets.ts'
+import { until } from '../support/until.ts'
 import { startUpstream } from '../support/upstream.ts'
 
 const realm = await createRealm(t)
@@ -109,11 +110,20 @@ void t.test('what listens says so, with everything there at zero', async (test) 
   test.equal(await gate.ended, 0)
 })
 
-void t.test('keys that others can read are told, loudly', { skip: existsSync('/proc') ? false : 'needs file modes' }, async (test) => {
-  const { chmodSync } = await import('node:fs')
-  chmodSync(`${realm.folder}/key2`, 0o644)
-  const gate = await serveGate(test, realm, { storage: { blob: upstream.port } })
-  test.match(gate.lines('configuration'), [{ level: 'warn', path: 'storage.accounts[0].keys[1]' }])
+void t.test('keys that others can read are told, loudly: by check, at the start, after a reload', { skip: existsSync('/proc') ? false : 'needs file modes' }, async (test) => {
+  const own = await realm.certificate('read-by-others', { names: ['tideoffice.blob.localhost'] })
+  for (const file of [own.keyFile, `${realm.folder}/key2`]) chmodSync(file, 0o644)
+  const wish = { storage: { blob: upstream.port }, tls: { certificates: [{ cert: own.certFile, key: own.keyFile }] } }
+  const told = [{ level: 'warn', path: 'tls.certificates[0].key', found: /others can read/ }, { level: 'warn', path: 'storage.accounts[0].keys[1]' }]
+  const check = runGate(test, ['check', '--config', await writeConfiguration(realm, wish)])
+  test.equal(await check.ended, 0, 'a warning is no fault')
+  for (const { path } of told) test.ok(check.errors().includes(path), `check tells ${path}`)
+  const gate = await serveGate(test, realm, wish)
+  test.match(gate.lines('configuration'), told)
+  test.match(JSON.parse((await gate.admin('/status')).text), { configuration: { warnings: told.map(({ path }) => ({ path })) } })
+  gate.child.kill('SIGHUP')
+  await until(() => gate.lines('configuration').length === 2 * told.length, 'the same after a reload')
+  chmodSync(own.keyFile, 0o600)
 })
 
 void t.test('the admin pages are nowhere on the public listeners', async (test) => {
