@@ -32,7 +32,9 @@ void t.test('refusals of both kinds, of all workers, and nothing else', async (t
   test.ok(new Set(linesOf(file).map(({ pid }) => pid)).size > 1, 'of more than one worker')
   test.notMatch(readFileSync(file, 'utf8'), /s3cret/)
   test.equal(statSync(file).mode & 0o007, 0, 'not for others')
-  const own = gate.lines().filter(({ reason }) => reason !== undefined).map((line) => JSON.stringify(line)).toSorted()
+  const refusals = (): LogLine[] => gate.lines().filter(({ reason }) => reason !== undefined)
+  await until(() => refusals().length >= 16, 'all lines of the log')
+  const own = refusals().map((line) => JSON.stringify(line)).toSorted()
   const audited = linesOf(file).map((line) => JSON.stringify(line)).toSorted()
   test.strictSame(audited.map(withoutTime), own.map(withoutTime), 'each as it is in the log')
 
