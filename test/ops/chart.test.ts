@@ -4,9 +4,14 @@ import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
-import { CHART, render, RENDERED, runHelm } from '../../scripts/helm.ts'
+import { CHART, render, RENDERED, runHelm, toolOf } from '../../scripts/helm.ts'
 import { parseConfig } from '../../src/config/parse.ts'
-import { compile, objects, validate, type Manifest, type Values } from '../support/chart.ts'
+import { compile, objects, read, validate, type Manifest, type Values } from '../support/chart.ts'
+import { MAIN, serveGate } from '../support/gate.ts'
+import { output, run } from '../support/programs.ts'
+import { createRealm } from '../support/realm.ts'
+
+t.setTimeout(300_000)
 
 const skip = process.platform === 'linux' && process.arch === 'x64' ? false : 'helm of the npm package is for amd64 Linux'
 const VAULT = { keyVault: { name: 'tide-vault', tenantId: '11111111-2222-3333-4444-555555555555' }, workloadIdentity: { enabled: true, clientId: '66666666-7777-8888-9999-000000000000' } }
@@ -60,10 +65,10 @@ for (const [name, values] of Object.entries(SETS)) {
   void t.test(`${name}: every object is one that Kubernetes knows, and the gateway reads its configuration`, { skip }, async (test) => {
     const found = objects(values)
     for (const object of found) test.doesNotThrow(() => validate(object), `${object.kind} ${object.metadata.name}`)
-    const read = parseConfig(configOf(found), { file: 'tidegate.yaml', directory: '/etc/tidegate', environment: { DOMAIN: 'storage.tide.example' } })
-    test.strictSame(read.faults ?? [], [])
+    const result = parseConfig(configOf(found), { file: 'tidegate.yaml', directory: '/etc/tidegate', environment: { DOMAIN: 'storage.tide.example' } })
+    test.strictSame(result.faults ?? [], [])
     const mounts = podOf(found).containers[0].volumeMounts
-    for (const { file } of read.files.filter(({ file: it }) => it.startsWith('/'))) test.ok(mounts.some(({ mountPath }) => file.startsWith(`${mountPath}/`)), `${file} is in a mount`)
+    for (const { file } of result.files.filter(({ file: it }) => it.startsWith('/'))) test.ok(mounts.some(({ mountPath }) => file.startsWith(`${mountPath}/`)), `${file} is in a mount`)
     test.ok(mounts.every(({ subPath }) => subPath === undefined), 'no subPath: it would not rotate')
   })
 }
@@ -129,9 +134,9 @@ void t.test('the pod is as small as the pod standard `restricted` asks, and smal
 void t.test('configuration and manifest fit: ports, drain, PROXY, policy', { skip }, async (test) => {
   for (const values of [{}, { drain: { announceSeconds: 30, deadlineSeconds: 300 } }, { privateLink: { enabled: true, proxyProtocolFrom: ['10.1.2.0/24'] } }, { service: { plainPort: 0 } }]) {
     const found = objects(values)
-    const read = parseConfig(configOf(found), { file: 'f', directory: '/', environment: {} })
-    if (read.faults !== undefined) throw new Error(JSON.stringify(read.faults))
-    const { listen, drain } = read.config
+    const result = parseConfig(configOf(found), { file: 'f', directory: '/', environment: {} })
+    if (result.faults !== undefined) throw new Error(JSON.stringify(result.faults))
+    const { listen, drain } = result.config
     const pod = podOf(found)
     test.ok(pod.terminationGracePeriodSeconds * 1000 >= drain.announce + drain.deadline + 5000, 'the grace period holds pause, deadline and what serve adds')
     test.strictSame(Object.fromEntries(pod.containers[0].ports.map(({ name, containerPort }) => [name, containerPort])), { tls: listen.tls.port, ...(listen.plain === undefined ? {} : { plain: listen.plain.port }), admin: listen.admin.port })
@@ -158,15 +163,45 @@ void t.test('rules and dashboard come through as they are, with what Prometheus 
   const rule = 'groups: [{ name: a, rules: [{ alert: A, expr: up == 0, annotations: { summary: "{{ $labels.pod }} is {{ $value | humanize }}" } }] }]\n'
   const files: Readonly<Record<string, string>> = { 'rules.yaml': rule, 'dashboard.json': '{"legendFormat":"{{ reason }}"}\n' }
   for (const [name, text] of Object.entries(files)) writeFileSync(join(chart, 'files', name), text)
-  const same = (of: string, read: (name: string) => string): void => {
+  const same = (of: string, text: (name: string) => string): void => {
     const found = objects(MONITORING, of)
-    test.strictSame(one(found, 'PrometheusRule')['spec'], parse(read('rules.yaml')))
+    test.strictSame(one(found, 'PrometheusRule')['spec'], parse(text('rules.yaml')))
     const board = found.find(({ metadata }) => metadata.name === 'tidegate-dashboard') as Data | undefined
-    test.strictSame(JSON.parse(board?.data['tidegate.json'] ?? ''), JSON.parse(read('dashboard.json')))
+    test.strictSame(JSON.parse(board?.data['tidegate.json'] ?? ''), JSON.parse(text('dashboard.json')))
     test.equal(board?.metadata.labels?.['grafana_dashboard'], '1')
   }
   same(chart, (name) => files[name] ?? '')
   if (existsSync(join(CHART, 'files/rules.yaml'))) same(CHART, (name) => readFileSync(join(CHART, 'files', name), 'utf8'))
+})
+
+void t.test('kubectl decodes the rendered objects, and Kustomize overlays them', { skip }, async (test) => {
+  const kubectl = toolOf('kubectl')
+  // It decodes all and then complains of those that have no image.
+  const { stdout, stderr } = run(kubectl, ['set', 'image', '--local', '--filename', RENDERED, '--output', 'yaml', 'tidegate=tide.example/tidegate:x'], { env: { KUBECONFIG: '/dev/null' } })
+  test.match(stdout, 'image: tide.example/tidegate:x')
+  const complaints = stderr.split('error: ').map((text) => text.replaceAll(/\s+/g, ' ').trim()).filter((text) => text !== '')
+  test.equal(complaints.length, read(readFileSync(RENDERED, 'utf8')).length - 1)
+  for (const complaint of complaints) test.match(complaint, /the object is not a pod or does not have a pod template: \*v\d\.\w+$/)
+  const folder = test.testdir({ 'tidegate.yaml': readFileSync(RENDERED, 'utf8'), 'kustomization.yaml': 'resources: [tidegate.yaml]\nnamespace: tide\nimages: [{ name: tidegate, newName: tide.example/tidegate, newTag: other }]\npatches: [{ target: { kind: HorizontalPodAutoscaler }, patch: "[{ op: replace, path: /spec/maxReplicas, value: 20 }]" }]\n' })
+  const overlaid = read(output(kubectl, ['kustomize', folder]))
+  test.match(podOf(overlaid).containers[0].image, 'tide.example/tidegate:other')
+  test.match(one(overlaid, 'HorizontalPodAutoscaler')['spec'], { maxReplicas: 20 })
+})
+
+void t.test('what the test pod runs ends well where all is well', { skip }, async (test) => {
+  const realm = await createRealm(test)
+  const gate = await serveGate(test, realm, { storage: { blob: 9 } })
+  const containers = objects().filter(({ kind }) => kind === 'Pod').flatMap((it) => (it['spec'] as { containers: { name: string; args: string[] }[] }).containers)
+  const argsOf = (name: string): string[] => containers.find((it) => it.name === name)?.args ?? []
+  test.strictSame(containers.map(({ name }) => name).toSorted(), ['answers', 'check', 'inspect'])
+  test.equal(run(process.execPath, [MAIN, ...argsOf('inspect')]).code, 0)
+  test.equal(run(process.execPath, [MAIN, ...argsOf('check').map((arg) => (arg.startsWith('/etc/') ? join(realm.folder, 'tidegate.yaml') : arg))]).code, 0)
+  const [script = ''] = argsOf('answers')
+  const here = script.replace('host: \'tidegate\', port: 443', `host: '127.0.0.1', port: ${gate.port}`)
+  test.not(here, script)
+  const { code, stdout, stderr } = run(process.execPath, ['-e', here])
+  test.strictSame([code, stdout.trim()], [0, '421 host-unknown'], stderr)
+  test.not(run(process.execPath, ['-e', here.replace('helm-test.invalid', 'tideoffice.blob.localhost')]).code, 0, 'and not where another answers')
 })
 
 void t.test('the notes say how to see that it enforces what it is for', { skip }, async (test) => {
