@@ -122,10 +122,11 @@ function token(key: Buffer, delegated: boolean): string {
   return `/c/b?${issue({ service: 'blob', account: ACCOUNT, path: '/c/b', params } satisfies Issue, key)}`
 }
 
+const fingerprint = (it: Issued): string => new X509Certificate(it.cert).fingerprint256
+
 /** What each kind of file decides, seen from outside: every line has to be true of the generation in force. */
 async function inForce(test: Test, gate: GateProcess, { server, accountKey, delegationKey, office, revoked, shownUpstream }: Generation): Promise<Record<string, boolean>> {
   const host = storageHost('blob')
-  const fingerprint = (it: Issued): string => new X509Certificate(it.cert).fingerprint256
   const [plain, delegated, known, api] = [await ask(test, gate, host, token(accountKey, false)), await ask(test, gate, host, token(delegationKey, true)), await ask(test, gate, host, '/c/b', office), await ask(test, gate, API, '/x')]
   return {
     'certificate and key': (await handshake(gate)).shown === fingerprint(server),
@@ -192,7 +193,7 @@ for (const [way, start] of WAYS) {
     await far.become(after.upstream)
     test.equal((await ask(test, gate, API, '/x'))?.reason, 'upstream-certificate', 'the upstream has another authority by now')
     put(after.files)
-    await until(async () => (await handshake(gate)).shown === new X509Certificate(after.server.cert).fingerprint256, 'the new certificate')
+    await until(async () => (await handshake(gate)).shown === fingerprint(after.server), 'the new certificate')
     test.strictSame(await inForce(test, gate, after), all(true), 'after')
     test.match(await ask(test, gate, storageHost('blob'), token(before.accountKey, false)), { reason: 'sas-signature' }, 'the old key')
     test.match(await ask(test, gate, storageHost('blob'), token(before.delegationKey, true)), { status: 403 }, 'the old delegation key')
