@@ -182,7 +182,10 @@ void t.test('kubectl decodes the rendered objects, and Kustomize overlays them',
   const complaints = stderr.split('error: ').map((text) => text.replaceAll(/\s+/g, ' ').trim()).filter((text) => text !== '')
   test.equal(complaints.length, read(readFileSync(RENDERED, 'utf8')).length - 1)
   for (const complaint of complaints) test.match(complaint, /the object is not a pod or does not have a pod template: \*v\d\.\w+$/)
-  const folder = test.testdir({ 'tidegate.yaml': readFileSync(RENDERED, 'utf8'), 'kustomization.yaml': 'resources: [tidegate.yaml]\nnamespace: tide\nimages: [{ name: tidegate, newName: tide.example/tidegate, newTag: other }]\npatches: [{ target: { kind: HorizontalPodAutoscaler }, patch: "[{ op: replace, path: /spec/maxReplicas, value: 20 }]" }]\n' })
+  const folder = test.testdir({ 'tidegate.yaml': readFileSync(RENDERED, 'utf8'), 'kustomization.yaml': JSON.stringify({
+    resources: ['tidegate.yaml'], namespace: 'tide', images: [{ name: 'tidegate', newName: 'tide.example/tidegate', newTag: 'other' }],
+    patches: [{ target: { kind: 'HorizontalPodAutoscaler' }, patch: JSON.stringify([{ op: 'replace', path: '/spec/maxReplicas', value: 20 }]) }],
+  }) })
   const overlaid = read(output(kubectl, ['kustomize', folder]))
   test.match(podOf(overlaid).containers[0].image, 'tide.example/tidegate:other')
   test.match(one(overlaid, 'HorizontalPodAutoscaler')['spec'], { maxReplicas: 20 })
