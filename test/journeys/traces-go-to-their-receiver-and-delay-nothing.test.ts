@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { far, serveGate, startGate, type GateProcess } from '../support/gate.ts'
+import { far, serveGate, startGate, writeConfiguration, type GateProcess } from '../support/gate.ts'
 import { startReceiver, type Receiver } from '../support/otlp.ts'
 import { createRealm, storageHost, upstreamHost } from '../support/realm.ts'
 import { askOnce, dial } from '../support/sockets.ts'
@@ -81,6 +81,13 @@ void t.test('each request is a span of a server, under the client\'s own', async
   await receiver.received(5)
   test.equal(receiver.heads.at(-1)?.authorization, 'Bearer an0ther', 'a changed file is taken up')
   test.equal(await gate.metric('tidegate_trace_spans_dropped_total'), 0)
+
+  await writeConfiguration(realm, WISH)
+  gate.child.kill('SIGHUP')
+  await until(() => gate.lines('reloaded').length > 1, 'a configuration without tracing')
+  await askOnce(test, gate, 'GET /c/b', [TRACEPARENT])
+  await gate.stop()
+  test.equal(receiver.spans.length, 5, 'a reload ends it')
 })
 
 void t.test('the client\'s decision holds, and the ratio for traces that begin here', async (test) => {
@@ -120,14 +127,21 @@ void t.test('a receiver that never answers costs spans, not requests', async (te
   test.equal(await gate.ended, 0, 'nor does it keep the gateway from ending')
 })
 
-for (const [what, how] of [['refuses', 400], ['is gone', 'gone']] as const) {
-  void t.test(`so does one that ${what}`, async (test) => {
-    const receiver = await startReceiver(test, realm)
-    if (how !== 'gone') receiver.answer(how)
-    const gate = await serveGate(test, realm, { ...traced(how === 'gone' ? { port: 1 } : receiver), log: { sample: 0 } })
-    await askUntilDropped(test, gate)
-  })
-}
+void t.test('so does one that refuses', async (test) => {
+  const receiver = await startReceiver(test, realm)
+  receiver.answer(400)
+  await askUntilDropped(test, await serveGate(test, realm, { ...traced(receiver), log: { sample: 0 } }))
+})
+
+void t.test('so does one that is gone', async (test) => {
+  await askUntilDropped(test, await serveGate(test, realm, { ...traced({ port: 1 }), log: { sample: 0 } }))
+})
+
+void t.test('so does one that is not to be trusted: it is sent nothing', async (test) => {
+  const receiver = await startReceiver(test, realm)
+  await askUntilDropped(test, await serveGate(test, realm, { ...traced(receiver, { ca: undefined }), log: { sample: 0 } }))
+  test.equal(receiver.heads.length, 0)
+})
 
 void t.test('OpenTelemetry\'s SDK is loaded where traces are configured, and nowhere else', async (test) => {
   const receiver = await startReceiver(test, realm)
