@@ -15,6 +15,8 @@ export interface PaceOptions {
   readonly minimumRate: number
   /** Milliseconds from the request's last byte to the reply's first. */
   readonly upstreamTimeout: number
+  /** Milliseconds that a connection to an upstream may take; the pool tells when that is over. */
+  readonly connectTimeout: number
   readonly live: Roll<Transaction>
   readonly monotonic: () => number
   /** Ends a transaction whose client is too slow. */
@@ -137,9 +139,11 @@ class PaceKeeper {
   }
 }
 
+/** Until there is a connection, its own time runs first: an upstream that cannot be reached is not one that is silent. */
 function awaitReply(transaction: Transaction, exchange: Exchange, options: PaceOptions): undefined {
-  const since = exchange.state === 'sent' ? exchange.sentAt : transaction.forwardedAt
-  if (options.monotonic() - since >= options.upstreamTimeout) exchange.fail(new UpstreamFailure('timeout', 'NO_REPLY'))
+  const { upstreamTimeout, connectTimeout, monotonic } = options
+  const [since, limit] = exchange.state === 'sent' ? [exchange.sentAt, upstreamTimeout] : [transaction.forwardedAt, connectTimeout + upstreamTimeout]
+  if (monotonic() - since >= limit) exchange.fail(new UpstreamFailure('timeout', 'NO_REPLY'))
 }
 
 /** Whether it is the client that is waited for: to send its body, or to read the reply. */

@@ -74,6 +74,7 @@ export interface Parts {
 }
 
 const KEPT_RESULTS = 10_000
+const TLS_1_3 = 0x0304
 /** Node's own limit of a handshake, out of the way: the door has ours, which a reload may change. */
 const NEVER_FIRST_MS = 2 * 86_400_000
 
@@ -117,6 +118,9 @@ export async function buildParts(loaded: Loaded, surroundings: Surroundings): Pr
     },
     get upstreamTimeout() {
       return settings.config.limits.upstreamTimeout
+    },
+    get connectTimeout() {
+      return settings.config.limits.connectTimeout
     },
     live,
     monotonic,
@@ -267,6 +271,7 @@ function doorOptions(settings: Settings, inForce: InForce, by: { requestId: () =
     },
     readHello: readClientHello,
     noteOf,
+    entersTls: (offer) => inForce.tickets.helloNext(offer?.version === TLS_1_3),
     describeOffer,
     monotonic: by.monotonic,
   }

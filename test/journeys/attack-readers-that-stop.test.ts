@@ -25,7 +25,7 @@ function watch(test: Test): string[] {
   const cut: string[] = []
   const stop = keepPace({
     minimumRate: 240,
-    upstreamTimeout: 200,
+    upstreamTimeout: 200, connectTimeout: 10_000,
     live: gate.parts.live,
     monotonic: () => performance.now() * 20,
     cut: (_transaction: Transaction, refusal) => void cut.push(refusal.reason),

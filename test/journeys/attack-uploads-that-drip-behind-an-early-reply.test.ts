@@ -18,7 +18,7 @@ const SIZE = 1_000_000
 
 function watch(test: Test): string[] {
   const cut: string[] = []
-  test.teardown(keepPace({ minimumRate: 240, upstreamTimeout: 200, live: gate.parts.live, monotonic: () => performance.now() * 20, cut: (_transaction, refusal) => void cut.push(refusal.reason) }))
+  test.teardown(keepPace({ minimumRate: 240, upstreamTimeout: 200, connectTimeout: 10_000, live: gate.parts.live, monotonic: () => performance.now() * 20, cut: (_transaction, refusal) => void cut.push(refusal.reason) }))
   return cut
 }
 

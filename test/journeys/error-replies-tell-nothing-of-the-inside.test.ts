@@ -13,6 +13,7 @@ const inner = 'inner.secret-host.example'
 const good = await startUpstream(t, realm, { names: [inner] })
 const impostor = await startUpstream(t, realm, { tls: await realm.authority.issue({ names: ['other.example'] }) })
 const plain = await startUpstream(t, realm, { plain: true, greeting: 'HTTP/1.1 400 Bad Request\r\n\r\n' })
+const mute = await startUpstream(t, realm, { plain: true })
 const closed = createServer().listen(0, '127.0.0.1')
 await once(closed, 'listening')
 const nobody = (closed.address() as { port: number }).port
@@ -24,6 +25,8 @@ const FAULTS: Readonly<Record<string, readonly [upstream: Readonly<Record<string
   unnamed: [{ url: `https://${inner}:${good.port}`, ca: realm.caFile }, 'upstream-unreachable'],
   certificate: [there(impostor.port), 'upstream-certificate'],
   'not-tls': [there(plain.port), 'upstream-certificate'],
+  // Takes longer than a reply may: it is the connection that does not come.
+  mute: [there(mute.port), 'upstream-unreachable'],
   reset: [there(good.port), 'upstream-reset'],
   silent: [there(good.port), 'upstream-timeout'],
   malformed: [there(good.port), 'upstream-reset'],
