@@ -24,6 +24,8 @@ export interface DoorOptions {
   readonly readHello: (bytes: Buffer) => Offer | 'more' | 'malformed'
   /** What is counted of a hello. */
   readonly noteOf: (offer: Offer | undefined) => OfferNote
+  /** Called with a hello in the very turn before TLS reads it. */
+  readonly entersTls: (offer: Offer | undefined) => void
   /** Monotonic milliseconds. */
   readonly monotonic: () => number
   /** What a client offered, for the log. */
@@ -175,6 +177,8 @@ class Door implements FrontDoor {
     }
     socket.removeListener('end', destroy)
     socket.unshift(bytes)
+    // Node reads what was put back in the turn after a TLS socket is made; this comes right before it.
+    process.nextTick(this.#options.entersTls, arrival.offer)
     this.#toTls?.(socket)
     return true
   }

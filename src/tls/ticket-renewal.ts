@@ -3,9 +3,10 @@
 import { randomBytes } from 'node:crypto'
 import type { SecureContext, Server } from 'node:tls'
 
-/** What OpenSSL does with a ticket (SSL_CTX_set_tlsext_ticket_key_evp_cb): none, seal with it, open it and give a new one. */
+/** What OpenSSL does with a ticket (SSL_CTX_set_tlsext_ticket_key_evp_cb): none, seal with it, open it, open it and give a new one. */
 const UNKNOWN = 0
 const SEAL = 1
+const OPEN = 1
 const OPEN_AND_RENEW = 2
 
 type Answer = readonly [number, ...Buffer[]]
@@ -21,6 +22,7 @@ export class TicketSeal {
   #name: Buffer
   #mac: Buffer
   #cipher: Buffer
+  #renews = false
 
   /** `keys` are 48 bytes as node:tls takes them: name, MAC key, cipher key. */
   constructor(keys: Buffer) {
@@ -44,10 +46,19 @@ export class TicketSeal {
     this.putOn((server as unknown as { readonly _sharedCreds: SecureContext })._sharedCreds)
   }
 
+  /**
+   * Says of the hello that TLS reads next whether it leads to TLS 1.3. Only there is a ticket renewed: in TLS 1.2 it is used
+   * again and again, and OpenSSL's clients drop the old one for a new one that they then do not tell of.
+   */
+  helloNext(tls13: boolean): void {
+    this.#renews = tls13
+  }
+
   #answer(name: Buffer, seals: boolean): Answer {
     if (seals) return [SEAL, this.#mac, this.#cipher, this.#name, randomBytes(16)]
     // Node reads both keys before it looks at the answer, and ends the process where they are not there.
-    return [name.equals(this.#name) ? OPEN_AND_RENEW : UNKNOWN, this.#mac, this.#cipher]
+    if (!name.equals(this.#name)) return [UNKNOWN, this.#mac, this.#cipher]
+    return [this.#renews ? OPEN_AND_RENEW : OPEN, this.#mac, this.#cipher]
   }
 }
 

@@ -16,22 +16,27 @@ const second = await realm.certificate('second', { names: ['second.example'] })
 
 interface Visit {
   readonly resumed: boolean
-  /** The last ticket that this connection brought, if any. */
+  /** The last session that this connection brought, if any. */
   readonly ticket: Buffer | undefined
+  /** The ticket in force at the end of the handshake, in TLS 1.2. */
+  readonly inForce: Buffer | undefined
 }
 
 /** One connection with one request. */
 function visit({ port }: Gate, options: ConnectionOptions): Promise<Visit> {
   return new Promise((resolve, reject) => {
     const { servername = storageHost('blob') } = options
-    let [ticket, resumed]: [Buffer | undefined, boolean] = [undefined, false]
+    let [ticket, inForce, resumed]: [Buffer | undefined, Buffer | undefined, boolean] = [undefined, undefined, false]
     const socket = connect({ host: '127.0.0.1', port, servername, ca: realm.authority.pem, ...options })
     socket.write(`GET /x HTTP/1.1\r\nHost: ${servername}\r\nConnection: close\r\n\r\n`)
     socket.on('session', (session: Buffer) => (ticket = session))
-    socket.on('secureConnect', () => (resumed = socket.isSessionReused()))
+    socket.on('secureConnect', () => {
+      resumed = socket.isSessionReused()
+      inForce = socket.getTLSTicket()
+    })
     socket.on('error', reject)
     socket.resume()
-    socket.on('close', () => resolve({ resumed, ticket }))
+    socket.on('close', () => resolve({ resumed, ticket, inForce }))
   })
 }
 
@@ -44,7 +49,7 @@ async function returns(gates: readonly Gate[], options: ConnectionOptions): Prom
     if (gate === undefined) break
     const seen = await visit(gate, { ...options, ...(session === undefined ? {} : { session }) })
     if (seen.resumed) resumed++
-    // TLS 1.2 has tickets that are used again; Node tells of a renewed one only in TLS 1.3.
+    // A ticket of TLS 1.2 is used again.
     session = seen.ticket ?? (options.maxVersion === 'TLSv1.2' ? session : undefined)
   }
   return resumed
@@ -85,4 +90,17 @@ void t.test('not with a ticket of keys that are gone', async (test) => {
     test.notOk(after.resumed, `${maxVersion}: void with the next keys`)
     test.ok(after.ticket, 'but served, and given another')
   }
+})
+
+void t.test('tickets are renewed in TLS 1.3 only, however the clients mix', async (test) => {
+  const gate = await startGate(test, realm, { storage: { blob: upstream.port } })
+  const first = await Promise.all(VERSIONS.map((maxVersion) => visit(gate, { maxVersion })))
+  const again = await Promise.all(Array.from({ length: TIMES }, (_, i) => {
+    const session = first[i % 2]?.ticket
+    return visit(gate, { maxVersion: VERSIONS[i % 2] ?? 'TLSv1.3', ...(session === undefined ? {} : { session }) })
+  }))
+  const [old, renewed] = [again.filter((_, i) => i % 2 === 0), again.filter((_, i) => i % 2 === 1)]
+  test.ok(again.every(({ resumed }) => resumed))
+  test.ok(old.every(({ inForce }) => inForce !== undefined && first[0]?.inForce?.equals(inForce) === true), 'TLS 1.2: the same ticket, which clients of OpenSSL go on using')
+  test.equal(renewed.filter(({ ticket }) => ticket !== undefined).length, TIMES / 2, 'TLS 1.3: another for each')
 })
