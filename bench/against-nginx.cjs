@@ -1,13 +1,14 @@
 #!/usr/bin/env node
 'use strict';
-// node bench/against-nginx.cjs [--quick]: Tidegate beside nginx (and nginx with njs, HAProxy for the SAS job) in one run; prints the ratios and which of
-// the targets fall short. --quick leaves out what is slow.
+// node bench/against-nginx.cjs [--quick|--all]: Tidegate beside nginx (and nginx with njs, HAProxy for the SAS job) in one run; prints the ratios and
+// which of the targets fall short. --quick leaves out what is slow; --all takes HAProxy, Caddy and TLS 1.2 in.
 const { spawnSync } = require('node:child_process'), path = require('node:path'), fs = require('node:fs'), os = require('node:os');
-const quick = process.argv.includes('--quick');
+const quick = process.argv.includes('--quick'), every = process.argv.includes('--all');
 const out = path.join(os.tmpdir(), `against-nginx-${process.pid}.json`);
-const only = ['nginx', 'nginx-njs', 'haproxy-sas', 'tidegate'].join();
+const only = ['nginx', 'nginx-njs', ...(every ? ['haproxy', 'caddy'] : []), 'haproxy-sas', 'tidegate'].join();
+const tests = quick ? 'get,full,down' : every ? 'get,sas,get1,full,hybrid,resumed,full12,resumed12,down,up,idle' : 'get,sas,get1,full,hybrid,resumed,down,up,idle';
 const r = spawnSync(path.join(__dirname, 'bench.cjs'), ['--candidates', path.join(__dirname, 'candidates.json'), '--candidates', path.join(__dirname, 'sas.json'),
-  '--only', only, '--tests', quick ? 'get,full,down' : 'get,sas,get1,full,hybrid,resumed,down,up,idle', '--rounds', quick ? '2' : '3', '--secs', quick ? '1.5' : '1.2', '--out', out],
+  '--only', only, '--tests', tests, '--rounds', quick ? '2' : '3', '--secs', quick ? '1.5' : '1.2', '--out', out],
 { stdio: ['ignore', 'inherit', 'inherit'] });
 let all; try { all = JSON.parse(fs.readFileSync(out, 'utf8')); } catch { console.log('the benchmark gave no numbers'); process.exit(1); }
 fs.rmSync(out, { force: true });
