@@ -8,10 +8,12 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { pathToFileURL } from 'node:url'
 import { makeCerts } from './make-certs.ts'
 import { sslscanFindings, verdictOf, type Finding, type Verdict } from './scan/findings.ts'
 
 const MAIN = join(import.meta.dirname, '../src/cli/main.ts')
+const WITH_PARENT = pathToFileURL(join(import.meta.dirname, 'dev/with-parent.ts')).href
 const NAME = 'api.localhost'
 const BEST = 'A+'
 const READY_WITHIN = 30_000
@@ -30,7 +32,7 @@ async function main(sections: readonly string[]): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'tidegate-scan-'))
   await makeCerts(folder)
   const upstream = await startUpstream(folder)
-  const gate = spawn(process.execPath, [MAIN, 'serve', '--config', configuration(folder, portOf(upstream))], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const gate = startGate(configuration(folder, portOf(upstream)))
   try {
     const port = await listening(gate)
     const found = [...(tools.includes('testssl') ? await testssl(folder, port, sections) : []), ...(tools.includes('sslscan') ? await sslscan(folder, port) : [])]
@@ -60,6 +62,13 @@ function configuration(folder: string, upstream: number): string {
   const here = { host: '127.0.0.1', port: 0 }
   writeFileSync(file, JSON.stringify({ listen: { tls: here, admin: here }, tls: { certificates: own }, apis: [{ name: 'scan', host: NAME, upstream: `https://127.0.0.1:${upstream}`, ca: 'ca.pem' }] }))
   return file
+}
+
+/** Ends with us, whatever ends us. */
+function startGate(file: string): ChildProcess {
+  return spawn(process.execPath, ['--import', WITH_PARENT, MAIN, 'serve', '--config', file], {
+    stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, TIDEGATE_DEV_PARENT: String(process.pid) },
+  })
 }
 
 /** The port of the TLS listener, once it is there. Rejects when the gateway ends or says nothing. */
