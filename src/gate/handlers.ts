@@ -64,6 +64,7 @@ export class Handlers {
       forwarding: this.forwarding,
       recorder: options.context.recorder,
       wallClock: options.wallClock,
+      shedSince: options.shedSince,
       broken: (transaction, error) => this.broken(transaction.request, error),
     }
     this.#tunneling = {

@@ -10,6 +10,7 @@ import { forward, type Dispatch, type ForwardContext } from './forward.ts'
 import type { RequestFields } from './headers.ts'
 import { KeyListener, asksForKey } from './learning.ts'
 import { editFields } from './resign.ts'
+import { shedWhole } from './shed.ts'
 import type { Transaction } from './transaction.ts'
 
 /** What carrying a storage request needs of the process. */
@@ -18,6 +19,8 @@ export interface StorageContext {
   readonly recorder: Recorder
   /** Milliseconds since the epoch. */
   readonly wallClock: () => number
+  /** Since when memory is short, monotonic ms; undefined while it is not. */
+  readonly shedSince: () => number | undefined
   /** Takes what is thrown once a batch has been read. */
   readonly broken: (transaction: Transaction, error: unknown) => void
 }
@@ -38,6 +41,7 @@ export function carryStorage(transaction: Transaction, permit: StoragePermit, sn
 }
 
 function carryBatch(transaction: Transaction, permit: StoragePermit, dispatch: Dispatch, snapshot: Snapshot, context: StorageContext): void {
+  shedWhole(context.shedSince())
   readBatch(transaction, dispatch.fields)
     .then((whole) => {
       const judged = judge(transaction, permit, whole, snapshot, context)

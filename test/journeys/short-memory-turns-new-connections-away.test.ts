@@ -66,6 +66,7 @@ void t.test('new connections are shed before the limit, with Retry-After; no pro
   const refused = await askOnce(test, gate, 'GET /late')
   test.strictSame([refused.status, refused.header('x-tidegate-reason'), refused.header('retry-after'), refused.header('connection')], [503, 'overloaded', '1', 'close'])
   test.equal((await early.ask('GET /b')).status, 200, 'a connection from before')
+  test.equal((await early.ask('POST /?comp=batch', ['Content-Type: multipart/mixed; boundary=b', 'Content-Length: 0'])).header('x-tidegate-reason'), 'overloaded', 'but no batch of its own')
   await until(() => gate.lines('memory is short: new connections are turned away').length > 0, 'the line')
   test.match(gate.lines('memory is short: new connections are turned away'), [{ level: 'warn', of: 'container', limit: 256 * MIB }])
 
