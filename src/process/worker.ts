@@ -89,17 +89,24 @@ function countDropped(cell: Cell | undefined, lines: number): void {
   if (cell !== undefined) cell.value += lines
 }
 
+/** The end in its order: traffic, what is still to be told, the process. */
+async function end(parts: Parts, { flush }: LogSink, outlets: Outlets): Promise<void> {
+  try {
+    await drain(parts, parts.config.drain.deadline, monotonic)
+  } finally {
+    await outlets.close()
+    flush()
+    process.exit(process.exitCode ?? 0)
+  }
+}
+
 function obey(parts: Parts, sink: LogSink, outlets: Outlets): void {
   const { flush } = sink
   let leaving = false
   const leave = (): void => {
     if (leaving) return
     leaving = true
-    void drain(parts, parts.config.drain.deadline, monotonic).finally(async () => {
-      await outlets.close()
-      flush()
-      process.exit(process.exitCode ?? 0)
-    })
+    void end(parts, sink, outlets)
   }
   process.removeListener('message', takeOrders)
   process.on('message', (message: ToWorker) => {
