@@ -1,6 +1,6 @@
 // The image as `npm run image` makes it, run as the chart runs it: under the chart's own security settings, and as its rendered
 // Deployment by `podman kube play`.
-import { cpSync, globSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, globSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +10,7 @@ import { createAuthority } from '../support/authority.ts'
 import { objects, type Manifest } from '../support/chart.ts'
 import { CONTAINERS, copyCheckout, createStore, listeningPorts, NODE, PROBE, statusOf } from '../support/podman.ts'
 import { output, run, without } from '../support/programs.ts'
+import { ROOTLESS, runRootless } from '../support/rootless.ts'
 import { until } from '../support/until.ts'
 
 const skip = without(...CONTAINERS, 'catatonit')
@@ -88,6 +89,7 @@ async function main(): Promise<void> {
     test.equal(statusOf(pid, 'NoNewPrivs'), '1')
     test.equal(statusOf(pid, 'Seccomp'), '2')
     test.strictSame(listeningPorts(pid), PORTS)
+    test.match(output('cat', [`/proc/${pid}/coredump_filter`]), /^0+$/m, 'a core file would be empty')
     const write = `for (const place of ['/app', '/tmp', '/run', '/etc/tidegate']) try { require('node:fs').writeFileSync(place + '/x', ''); console.log(place) } catch (error) { console.log(error.code) }`
     test.strictSame(store.podman('exec', 'one', NODE, '-e', write).trim().split('\n'), ['EROFS', 'EROFS', 'EROFS', 'EROFS'])
     run('kill', ['-USR1', String(pid)])
@@ -97,6 +99,18 @@ async function main(): Promise<void> {
     test.equal(store.podman('wait', 'one').trim(), '0')
     test.match(store.tryPodman('logs', 'one').stdout, /"msg":"stopped"/)
     test.notMatch(store.tryPodman('logs', 'one').stderr, /./, 'nothing on standard error')
+  })
+
+  await t.test('an ordinary user loads it and runs it', { skip: without(...ROOTLESS) }, async (test) => {
+    const folder = mkdtempSync(join(tmpdir(), 'tidegate-rootless-'))
+    test.teardown(() => run('rm', ['-rf', folder]))
+    chmodSync(folder, 0o755)
+    const archive = join(folder, 'image.tar')
+    store.podman('save', '--quiet', '--format=docker-archive', '--output', archive, TAG)
+    chmodSync(archive, 0o644)
+    const { code, stdout, stderr } = runRootless(folder, `cd; podman load --quiet --input ${archive} && podman run --rm --read-only --cap-drop=ALL --security-opt=no-new-privileges --network=none --entrypoint=${NODE} ${TAG} -p 'process.getuid() + " " + process.version'`)
+    test.equal(code, 0, stderr)
+    test.match(stdout, /^65532 v26\./m)
   })
 
   await t.test('the rendered Deployment, played by podman, answers over TLS to a probe inside the pod', async (test) => {
