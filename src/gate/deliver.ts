@@ -63,17 +63,26 @@ function versionIn(target: string): string | undefined {
 
 /** Reads the rest of a body and drops it, within the time that a slow body gets. */
 export function dropRest(request: IncomingMessage): void {
-  const { socket } = request
   request.resume()
-  const timer = setTimeout(() => socket.destroy(), REST_MS)
-  timer.unref()
-  // A request whose reply is out is not told of the connection's end; the timer would hold it and what was read of its body.
+  // A request without a body is complete as soon as the parser has gone on: there is nothing to wait for.
+  setImmediate(() => {
+    if (!request.complete) endLateRest(request)
+  })
+}
+
+/** The timer goes with the request and with its connection: it would hold both, and what was read of the body. */
+function endLateRest(request: IncomingMessage): void {
+  const { socket } = request
   const over = (): void => {
     clearTimeout(timer)
+    request.removeListener('close', over)
     socket.removeListener('close', over)
   }
+  const timer = setTimeout(() => socket.destroy(), REST_MS)
+  timer.unref()
   request.once('close', over)
   socket.once('close', over)
+  if (socket.destroyed) over()
 }
 
 /**
