@@ -1,6 +1,6 @@
 // The logger: JSON lines, written asynchronously so that no request waits for the sink. Only fields that the recorder
 // builds are ever logged; URLs go through redact.ts first.
-import { constants, fstatSync, openSync } from 'node:fs'
+import fs, { constants, fstatSync, openSync } from 'node:fs'
 import { pino, type DestinationStream, type Logger } from 'pino'
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
@@ -86,7 +86,7 @@ function endInTime(sink: ReturnType<typeof pino.destination>, last: { tries: num
     if (failing) return
     last.tries = LAST_TRIES
     try {
-      flushSync()
+      withLastingFailures(() => (last.tries = 0), flushSync)
     } catch {
       failing = true
     } finally {
@@ -94,6 +94,31 @@ function endInTime(sink: ReturnType<typeof pino.destination>, last: { tries: num
     }
   }
 }
+
+/**
+ * sonic-boom also tries for ever where a write fails for good (EPIPE: the reader has gone, as after Ctrl-C on a pipeline), and
+ * asks nobody. It looks up fs.writeSync at each write: while it flushes, such a failure is told as one that may pass, and
+ * `giveUp` ends the tries.
+ */
+function withLastingFailures(giveUp: () => void, flush: () => void): void {
+  const writeSync = fs.writeSync as (...args: readonly unknown[]) => number
+  const told = (...args: readonly unknown[]): number => {
+    try {
+      return writeSync(...args)
+    } catch (error) {
+      if (!MAY_PASS.has((error as NodeJS.ErrnoException).code)) giveUp()
+      throw Object.assign(new Error('the log takes nothing'), { code: 'EAGAIN' })
+    }
+  }
+  try {
+    Object.assign(fs, { writeSync: told })
+    flush()
+  } finally {
+    Object.assign(fs, { writeSync })
+  }
+}
+
+const MAY_PASS: ReadonlySet<string | undefined> = new Set(['EAGAIN', 'EBUSY'])
 
 /** A logger over any stream, for tests and for tools. */
 export function createLoggerOver(level: LogLevel, stream: DestinationStream): Logger {

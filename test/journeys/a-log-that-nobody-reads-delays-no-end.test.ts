@@ -100,3 +100,16 @@ for (const [what, begin] of [['a pipe', onPipe], ['a socket', onSocket]] as cons
     test.equal(code, 0)
   })
 }
+
+void t.test('a reader that goes away just before the end, as after Ctrl-C on a pipeline, delays it no more', async (test) => {
+  const child = spawned(test, await writeConfiguration(realm, { storage: { blob: upstream.port }, drain: { deadline: '5s' } }), ['ignore', 'pipe', 'inherit'])
+  let text = ''
+  child.stdout?.on('data', (chunk: Buffer) => (text += chunk.toString()))
+  await until(() => text.includes('"msg":"listening"'), 'the line `listening`')
+  const gone = once(child.stdout ?? child, 'close')
+  child.stdout?.destroy()
+  await gone
+  child.kill('SIGTERM')
+  const [code] = (await within(once(child, 'exit'), 'the end')) as [number | null]
+  test.equal(code, 0)
+})
