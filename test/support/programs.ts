@@ -5,7 +5,9 @@ import { delimiter, join } from 'node:path'
 
 /** Set by .ci/run: no test of test/ops may skip. */
 const MUST_NOT_SKIP = 'TIDEGATE_OPS'
+/** Where programs for root are, whoever runs the test. */
 const ALSO = ['/usr/sbin', '/sbin']
+export const SEARCHED = [process.env['PATH'] ?? '', ...ALSO].join(delimiter)
 
 /** Takes names of programs. Gives tap's `skip`: why the test cannot run, false where it can or where it has to. */
 export function without(...programs: readonly string[]): string | false {
@@ -15,7 +17,7 @@ export function without(...programs: readonly string[]): string | false {
 }
 
 function isThere(program: string): boolean {
-  return [...(process.env['PATH'] ?? '').split(delimiter), ...ALSO].some((folder) => {
+  return SEARCHED.split(delimiter).some((folder) => {
     try {
       accessSync(join(folder, program), constants.X_OK)
       return true
@@ -41,7 +43,7 @@ export interface RunOptions {
 /** Runs a program to its end, one of Node's without what tap loads into every process that it sees started. Gives what it said; throws when it cannot be run. */
 export function run(program: string, args: readonly string[], { cwd, env = {}, input = '' }: RunOptions = {}): Ran {
   const { status, signal, stdout, stderr, error } = spawnSync('/usr/bin/env', ['-u', 'NODE_OPTIONS', program, ...args], {
-    encoding: 'utf8', input, maxBuffer: 1 << 28, env: { ...process.env, ...env }, ...(cwd === undefined ? {} : { cwd }),
+    encoding: 'utf8', input, maxBuffer: 1 << 28, env: { ...process.env, PATH: SEARCHED, ...env }, ...(cwd === undefined ? {} : { cwd }),
   })
   if (error !== undefined) throw error
   return { code: signal ?? status ?? 1, stdout, stderr }

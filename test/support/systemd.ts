@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { output, run, type Ran } from './programs.ts'
+import { output, run, SEARCHED, type Ran } from './programs.ts'
 import { until } from './until.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -53,7 +53,7 @@ export async function startSystemd(t: Test, files: Readonly<Record<string, strin
   const folder = mkdtempSync(join(tmpdir(), 'tidegate-systemd-'))
   output('mkdir', [join(folder, 'etc')])
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, 'etc', name), text)
-  const child = spawn('unshare', ['--mount', '--pid', '--fork', '--cgroup', '--ipc', '--net', '--uts', '--kill-child', 'bash', '-c', BOOT, 'boot', folder], { stdio: ['ignore', 'ignore', 'inherit'] })
+  const child = spawn('unshare', ['--mount', '--pid', '--fork', '--cgroup', '--ipc', '--net', '--uts', '--kill-child', 'bash', '-c', BOOT, 'boot', folder], { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, PATH: SEARCHED } })
   t.teardown(async () => {
     child.kill('SIGKILL')
     await until(() => child.exitCode !== null || child.signalCode !== null, 'the end of the namespaces')
