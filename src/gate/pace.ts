@@ -108,7 +108,7 @@ class PaceKeeper {
       if (socket === undefined || track === undefined || transaction.place < 0 || !isWaitedFor(transaction)) continue
       const held = states.get(socket)?.unacknowledged
       if (held !== undefined) this.#sample(track.acknowledged, progress(transaction) - held)
-      if (this.#isSlow(track.moved) && (held === undefined || this.#isSlow(track.acknowledged))) this.#tooSlow(transaction)
+      if (this.#isSlow(track.moved) && (held === undefined || this.#isSlow(track.acknowledged, largestStep(track.acknowledged)))) this.#tooSlow(transaction)
     }
   }
 
@@ -125,11 +125,11 @@ class PaceKeeper {
     while (samples.length > 4 && now - (samples[2] ?? now) >= WINDOW * 1000) samples.splice(0, 2)
   }
 
-  /** Whether less than the minimum moved over the last WINDOW. */
-  #isSlow(samples: Samples): boolean {
+  /** Whether less than the minimum moved over the last WINDOW; `slack` is what may have moved unseen, in bytes. */
+  #isSlow(samples: Samples, slack = 0): boolean {
     const [since = 0, before = 0] = samples
     const [now = 0, moved = 0] = samples.slice(-2)
-    return now - since >= WINDOW * 1000 && moved - before < this.#options.minimumRate * WINDOW
+    return now - since >= WINDOW * 1000 && moved - before + slack < this.#options.minimumRate * WINDOW
   }
 
   #trackOf(transaction: Transaction, phase: Phase): Track {
@@ -137,6 +137,16 @@ class PaceKeeper {
     if (track?.phase !== phase) this.#tracks.set(transaction, (track = { phase, moved: [], acknowledged: [] }))
     return track
   }
+}
+
+/**
+ * What a system acknowledges moves in steps: it opens its window only when a good part of its buffer is free again (RFC 9293
+ * section 3.8.6.2.2). A reader may have taken nearly one step more than can be seen from here.
+ */
+function largestStep(samples: Samples): number {
+  let largest = 0
+  for (let i = 3; i < samples.length; i += 2) largest = Math.max(largest, (samples[i] ?? 0) - (samples[i - 2] ?? 0))
+  return largest
 }
 
 /** Until there is a connection, its own time runs first: an upstream that cannot be reached is not one that is silent. */
