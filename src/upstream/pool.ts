@@ -29,7 +29,7 @@ export interface PoolOptions {
 const IDLE_LIMIT_MS = 30_000
 const SWEEP_EVERY_MS = 1000
 /** What a slow client can make wait in memory for each reply; the cost of bulk falls up to here. */
-const HIGH_WATER_MARK = 256 * 1024
+const HIGH_WATER_MARK = 128 * 1024
 
 /** Requests that find no connection free wait in the order in which they came. */
 export class UpstreamPool implements ConnectionOwner {
