@@ -1,7 +1,7 @@
 // What soak and scale stand on: generator, peers and upstream compiled, certificates made, a gate started, its use of the
 // machine read from /proc. Everything is gone at the end of the process.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createWriteStream, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -29,6 +29,8 @@ export interface Report {
 export interface Gate {
   readonly port: string
   readonly admin: string
+  /** The lines of its log so far that `wanted` picks. */
+  log(wanted: (line: string) => boolean): string[]
   /** Proportional set size of supervisor and workers, in MB. */
   memory(): number
   /** User and system time of supervisor and workers so far, in seconds. */
@@ -104,10 +106,13 @@ export async function serve(more: object): Promise<Gate> {
   }))
   const child = start(process.execPath, [join(HERE, '..', 'src', 'cli', 'main.ts'), 'serve', '--config', file])
   const pid = child.pid ?? 0
+  const log = join(folder, 'log')
+  child.stdout?.pipe(createWriteStream(log))
   const { tls, admin } = await listening(child)
   return {
     port: tls.split(':').at(-1) ?? '',
     admin,
+    log: (wanted) => readOr(log).split('\n').filter(wanted),
     memory: () => below(pid).reduce((sum, one) => sum + Number(/^Pss:\s+(\d+)/m.exec(readOr(`/proc/${one}/smaps_rollup`))?.[1] ?? 0), 0) / 1000,
     cpu: () => below(pid).reduce((sum, one) => sum + ticks(one), 0) / 100,
     stop: async () => {

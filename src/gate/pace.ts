@@ -139,14 +139,22 @@ class PaceKeeper {
   }
 }
 
+/** Who made no step for so long, in ms, has stopped: what the kernels took at first is none. */
+const STEP_WITHIN_MS = 16_000
+
 /**
  * What a system acknowledges moves in steps: it opens its window only when a good part of its buffer is free again (RFC 9293
- * section 3.8.6.2.2). A reader may have taken nearly one step more than can be seen from here.
+ * section 3.8.6.2.2). A reader that still makes steps may have taken nearly one more than can be seen from here.
  */
 function largestStep(samples: Samples): number {
-  let largest = 0
-  for (let i = 3; i < samples.length; i += 2) largest = Math.max(largest, (samples[i] ?? 0) - (samples[i - 2] ?? 0))
-  return largest
+  const now = samples.at(-2) ?? 0
+  let [largest, last] = [0, -Infinity]
+  for (let i = 3; i < samples.length; i += 2) {
+    const step = (samples[i] ?? 0) - (samples[i - 2] ?? 0)
+    if (step > 0) last = samples[i - 1] ?? 0
+    largest = Math.max(largest, step)
+  }
+  return now - last <= STEP_WITHIN_MS ? largest : 0
 }
 
 /** Until there is a connection, its own time runs first: an upstream that cannot be reached is not one that is silent. */
