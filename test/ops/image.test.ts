@@ -9,11 +9,11 @@ import { stringify } from 'yaml'
 import { createAuthority } from '../support/authority.ts'
 import { objects, type Manifest } from '../support/chart.ts'
 import { CONTAINERS, copyCheckout, createStore, listeningPorts, NODE, PROBE, statusOf, type Store } from '../support/podman.ts'
-import { output, run, without } from '../support/programs.ts'
+import { output, run, without, withoutContainers } from '../support/programs.ts'
 import { ROOTLESS, runRootless } from '../support/rootless.ts'
 import { until } from '../support/until.ts'
 
-const skip = without(...CONTAINERS, 'catatonit')
+const skip = withoutContainers(...CONTAINERS, 'catatonit')
 const TAG = 'localhost/tidegate:test'
 const PORTS = [8080, 8443, 9464]
 /** What drops to a shell, fetches, installs, debugs or compiles. */

@@ -7,7 +7,7 @@ import t from 'tap'
 import { stringify } from 'yaml'
 import { createAuthority } from '../support/authority.ts'
 import { serveGate } from '../support/gate.ts'
-import { run, without } from '../support/programs.ts'
+import { run, without, withoutContainers } from '../support/programs.ts'
 import { createRealm } from '../support/realm.ts'
 import { startSystemd, SYSTEMD } from '../support/systemd.ts'
 import { pause, until } from '../support/until.ts'
@@ -82,7 +82,7 @@ void t.test('where systemd cannot be told, the log says so once and the gateway 
 
 const root = process.getuid?.() === 0 ? false : 'not root'
 
-void t.test('a real systemd runs the unit: started when ready, reloaded, ended by the watchdog when a worker hangs, stopped in order', { skip: without(...SYSTEMD) || root }, async (test) => {
+void t.test('a real systemd runs the unit: started when ready, reloaded, ended by the watchdog when a worker hangs, stopped in order', { skip: withoutContainers(...SYSTEMD) || root }, async (test) => {
   const systemd = await startSystemd(test, await files())
   test.equal(systemd.inside('systemd-analyze', 'verify', '/etc/systemd/system/tidegate.service'), '')
   // Blocks until READY=1.

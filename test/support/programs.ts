@@ -27,6 +27,17 @@ function isThere(program: string): boolean {
   })
 }
 
+const APART = ['--mount', '--pid', '--fork', '--cgroup', '--ipc', '--net', '--uts']
+const MOUNTS = 'mount -t tmpfs tmpfs /mnt && mkdir /mnt/lower /mnt/upper /mnt/work /mnt/all && mount -t overlay overlay -o lowerdir=/mnt/lower,upperdir=/mnt/upper,workdir=/mnt/work /mnt/all'
+
+/** Takes names of programs for containers. Gives tap's `skip`: as `without`, and why where a machine lets nobody make namespaces and mounts, whatever it has installed. */
+export function withoutContainers(...programs: readonly string[]): string | false {
+  const missing = without(...programs)
+  if (missing !== false) return missing
+  const { status } = spawnSync('unshare', [...APART, 'sh', '-c', MOUNTS], { env: { ...process.env, PATH: SEARCHED } })
+  return status === 0 ? false : 'this machine lets nobody make namespaces and mounts of their own'
+}
+
 export interface Ran {
   /** The exit code, or the signal. */
   readonly code: number | string
