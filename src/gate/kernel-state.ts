@@ -5,12 +5,16 @@ import { readlinkSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 
-const TABLES = ['/proc/self/net/tcp', '/proc/self/net/tcp6']
-/** Columns of a table's line: the state, "tx:rx" queues in hexadecimal, and the inode. */
-const STATE = 3
-const QUEUES = 4
-const INODE = 9
+/** Tables and the characters of an address with its port in them. */
+const TABLES = [['/proc/self/net/tcp', 13], ['/proc/self/net/tcp6', 37]] as const
+/** From the state on a line is the same in both: "st tx:rx tr:when retrnsmt", then user, timeout and inode of changing width. */
+const QUEUED = 3
+const QUEUED_END = 11
+const RETRANSMITS_END = 41
+const USER_TIMEOUT_INODE = / +\d+ +\d+ +(\d+)/y
 
+/** TCP_TIME_WAIT: most lines of a busy system, and of no process any more. */
+const TIME_WAIT = '06'
 /** TCP_ESTABLISHED: neither side has sent its FIN. */
 const ESTABLISHED = '01'
 
@@ -32,21 +36,40 @@ export async function readKernelState(sockets: readonly Socket[]): Promise<Reado
   }
   const found = new Map<Socket, KernelState>()
   if (byInode.size === 0) return found
-  for (const table of await Promise.all(TABLES.map((name) => readFile(name, 'latin1').catch(() => '')))) note(table, byInode, found)
+  await Promise.all(TABLES.map(async ([name, address]) => note(await readFile(name, 'latin1').catch(() => ''), address, byInode, found)))
   return found
 }
 
-function note(table: string, byInode: ReadonlyMap<string, Socket>, found: Map<Socket, KernelState>): void {
-  for (const line of table.split('\n')) {
-    const columns = line.trim().split(/ +/)
-    const socket = byInode.get(columns[INODE] ?? '')
-    if (socket !== undefined) found.set(socket, { unacknowledged: Number.parseInt(columns[QUEUES] ?? '', 16), established: columns[STATE] === ESTABLISHED })
+/** Reads a table without making anything of the lines that are not asked for: there can be tens of thousands, and this is asked often. */
+function note(table: string, address: number, byInode: ReadonlyMap<string, Socket>, found: Map<Socket, KernelState>): void {
+  let line = table.indexOf('\n') + 1
+  while (line > 0 && line < table.length) {
+    // "sl: local remote st"
+    const at = table.indexOf(':', line) + 2 * (address + 2)
+    const state = table.slice(at, at + 2)
+    const socket = state === TIME_WAIT ? undefined : byInode.get(inodeAt(table, at + RETRANSMITS_END))
+    if (socket !== undefined) found.set(socket, { unacknowledged: Number.parseInt(table.slice(at + QUEUED, at + QUEUED_END), 16), established: state === ESTABLISHED })
+    line = table.indexOf('\n', at) + 1
   }
 }
+
+function inodeAt(table: string, from: number): string {
+  USER_TIMEOUT_INODE.lastIndex = from
+  return USER_TIMEOUT_INODE.exec(table)?.[1] ?? ''
+}
+
+/** Of sockets that were asked for before: it stays the same. */
+const inodes = new WeakMap<Socket, string>()
 
 function inodeOf(socket: Socket & Held): string | undefined {
   const fd = socket._handle?.fd
   if (fd === undefined || fd < 0) return undefined
+  let inode = inodes.get(socket)
+  if (inode === undefined && (inode = readInode(fd)) !== undefined) inodes.set(socket, inode)
+  return inode
+}
+
+function readInode(fd: number): string | undefined {
   try {
     return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1]
   } catch {

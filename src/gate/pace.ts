@@ -24,6 +24,8 @@ export interface PaceOptions {
 }
 
 const TICK_MS = 1000
+/** A closer look costs as much as the system has connections; between two there is most of two ticks. */
+const CLOSER_MS = 1500
 /** Seconds. */
 const WINDOW = 20
 
@@ -53,6 +55,7 @@ class PaceKeeper {
   readonly #options: PaceOptions
   readonly #tracks = new WeakMap<Transaction, Track>()
   #reading = false
+  #lookedAt = -Infinity
 
   constructor(options: PaceOptions) {
     this.#options = options
@@ -61,7 +64,10 @@ class PaceKeeper {
   look(): void {
     const stuck: Transaction[] = []
     for (const transaction of this.#options.live.all()) if (this.#watch(transaction) === 'stuck') stuck.push(transaction)
-    if (stuck.length > 0 && !this.#reading) void this.#lookCloser(stuck)
+    const now = this.#options.monotonic()
+    if (stuck.length === 0 || this.#reading || now - this.#lookedAt < CLOSER_MS) return
+    this.#lookedAt = now
+    void this.#lookCloser(stuck)
   }
 
   /** Gives `stuck` where the kernel takes nothing for the client: whether the client takes it is to be seen there. */
