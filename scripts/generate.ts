@@ -39,7 +39,7 @@ function jsonOf(node: Node): Json {
   const { description, default: fallback } = node
   const about = { description, default: fallback }
   if (node.anyOf !== undefined) return { ...about, anyOf: node.anyOf.map(jsonOf) }
-  if (node.items !== undefined) return { ...about, type: 'array', items: jsonOf(node.items), minItems: node.minItems }
+  if (node.items !== undefined) return { ...about, type: 'array', items: jsonOf(node.items), minItems: node.minItems, maxItems: node.maxItems }
   if (node.properties !== undefined) return { ...about, ...jsonOfSection(node.properties, node.required ?? []) }
   return { ...about, ...jsonOfLeaf(node) }
 }
@@ -93,7 +93,7 @@ function inner(key: string, node: Node): Row[] {
 function kindOf(node: Node): string {
   if (node.anyOf !== undefined) return 'URL or section'
   if (node.properties !== undefined) return 'section'
-  if (node.items !== undefined) return node.items.properties === undefined ? `list of ${kindOf(node.items)}` : 'list of sections'
+  if (node.items !== undefined) return `list of ${node.items.properties === undefined ? kindOf(node.items) : 'sections'}${node.maxItems === undefined ? '' : `, ${node.maxItems} at most`}`
   if (node.kind === 'choice') return (node.enum ?? []).map((value) => `\`${value}\``).join(', ')
   return node.kind === undefined ? '' : KINDS[node.kind].title
 }
