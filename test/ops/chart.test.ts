@@ -33,6 +33,11 @@ const SETS: Readonly<Record<string, Values>> = {
     pod: { annotations: { a: 'b' }, labels: { c: 'd' }, tolerations: [{ key: 'k', operator: 'Exists' }], priorityClassName: 'high', env: [{ name: 'DOMAIN', value: 'storage.tide.example' }] },
   },
   'within the cluster only': { service: { type: 'ClusterIP' }, networkPolicy: { enabled: false } },
+  'traces, an upstream in the cluster, and a metric of our own for the autoscaler': {
+    config: { tracing: { endpoint: 'https://otel.tide.example:4318/v1/traces' } },
+    networkPolicy: { upstreams: [{ cidr: '10.1.4.0/24', port: 443 }, { namespace: 'payroll', port: 8443 }], otlp: [{ namespace: 'monitoring', port: 4318 }] },
+    autoscaling: { metrics: [{ type: 'Pods', pods: { metric: { name: 'tidegate_requests_in_flight' }, target: { type: 'AverageValue', averageValue: '200' } } }] },
+  },
 }
 
 const one = (found: readonly Manifest[], kind: string): Manifest => {
@@ -108,6 +113,9 @@ const REFUSED: readonly (readonly [set: string, says: RegExp])[] = [
   ['drain.announceSeconds=5', /minimum: got 5, want 15/],
   ['image.digest=sha256:1', /does not match pattern/],
   ['monitoring.podMonitor.group=example.com', /azmonitoring\.coreos\.com/],
+  ['networkPolicy.otlp[0].port=4318', /\/networkPolicy\/otlp\/0/],
+  ['networkPolicy.upstreams[0].port=443,networkPolicy.upstreams[0].cidr=10.0.0.0/8,networkPolicy.upstreams[0].namespace=payroll', /\/networkPolicy\/upstreams\/0/],
+  ['config.log.audit=/var/log/refusals.log', /\/config\/log\/audit/],
 ]
 
 void t.test('values that could not work are refused before anything is rendered', { skip }, async (test) => {
@@ -144,6 +152,18 @@ void t.test('configuration and manifest fit: ports, drain, PROXY, policy', { ski
     test.equal(service.metadata.annotations?.['service.beta.kubernetes.io/azure-pls-proxy-protocol'] === 'true', listen.proxyProtocol !== undefined)
     test.match(service['spec'], { externalTrafficPolicy: 'Local' })
   }
+})
+
+void t.test('what goes out is listed: DNS, upstreams, the receiver of traces; what comes in is clients, and the test that asks like one', { skip }, async (test) => {
+  const found = objects({ networkPolicy: { clients: ['203.0.113.0/24'], upstreams: [{ cidr: '10.1.4.0/24', port: 443 }], otlp: [{ namespace: 'monitoring', port: 4318 }] } })
+  const { egress, ingress } = one(found, 'NetworkPolicy')['spec'] as { egress: readonly { ports: readonly object[]; to: readonly object[] }[]; ingress: readonly { from: readonly object[] }[] }
+  test.strictSame(egress.slice(1), [
+    { ports: [{ port: 443, protocol: 'TCP' }], to: [{ ipBlock: { cidr: '10.1.4.0/24' } }] },
+    { ports: [{ port: 4318, protocol: 'TCP' }], to: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }] },
+  ])
+  const pods = found.filter(({ kind }) => kind === 'Pod')
+  test.strictSame(ingress[0]?.from, [{ ipBlock: { cidr: '203.0.113.0/24' } }, { podSelector: { matchLabels: pods[0]?.metadata.labels } }])
+  for (const pod of pods) test.equal((pod['spec'] as PodSpec).containers.length, 1, 'helm test --logs reads no pod with more')
 })
 
 void t.test('a change of the configuration rolls the pods; certificates, keys and trust do not', { skip }, async (test) => {
