@@ -1,6 +1,7 @@
 // The unit: what systemd's own tools say of it, what a receiver hears, and a real systemd that runs it.
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { join } from 'node:path'
 import t from 'tap'
@@ -13,6 +14,8 @@ import { startSystemd, SYSTEMD } from '../support/systemd.ts'
 import { pause, until } from '../support/until.ts'
 
 const UNIT = join(import.meta.dirname, '../../deploy/systemd/tidegate.service')
+/** What docs/alerts.md says to type where it writes LOG. */
+const [LOG = ''] = /^journalctl .+$/m.exec(readFileSync(join(import.meta.dirname, '../../docs/alerts.md'), 'utf8')) ?? []
 const PYTHON = '/usr/bin/python3'
 
 t.setTimeout(600_000)
@@ -103,6 +106,8 @@ void t.test('a real systemd runs the unit: started when ready, reloaded, ended b
   await until(() => systemd.property('NRestarts') === '1' && systemd.property('ActiveState') === 'active', 'the watchdog, and another start')
   test.match(systemd.journal(), /Watchdog timeout/)
   test.not(systemd.property('MainPID'), main)
+  const messages = systemd.inside('sh', '-c', LOG).trim().split('\n').map((line) => (JSON.parse(line) as { msg: string }).msg)
+  test.ok(['listening', 'reloaded'].every((message) => messages.includes(message)), 'LOG of the runbook prints our lines, and systemd\'s own are not among them')
   systemd.inside('systemctl', 'stop', 'tidegate.service')
   test.match([systemd.property('ActiveState'), systemd.property('Result'), systemd.property('ExecMainStatus')], ['inactive', 'success', '0'])
   systemd.inside('sh', '-c', 'sed -i "s/8443/443/" /etc/tidegate/tidegate.yaml && cp /opt/tidegate/deploy/systemd/privileged-ports.conf /etc/systemd/system/tidegate.service.d/ && systemctl daemon-reload && systemctl start tidegate.service')
