@@ -161,6 +161,9 @@ void t.test('what goes out is listed: DNS, upstreams, the receiver of traces; wh
     { ports: [{ port: 443, protocol: 'TCP' }], to: [{ ipBlock: { cidr: '10.1.4.0/24' } }] },
     { ports: [{ port: 4318, protocol: 'TCP' }], to: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }] },
   ])
+  const dns = (values: Values): object | undefined => (one(objects({ networkPolicy: values }), 'NetworkPolicy')['spec'] as { egress: readonly { to?: object }[] }).egress[0]?.to
+  test.match(dns({}), [{ namespaceSelector: { matchExpressions: [{ values: ['kube-system'] }] } }])
+  test.equal(dns({ dnsNamespaces: [] }), undefined, 'anywhere')
   const pods = found.filter(({ kind }) => kind === 'Pod')
   test.strictSame(ingress[0]?.from, [{ ipBlock: { cidr: '203.0.113.0/24' } }, { podSelector: { matchLabels: pods[0]?.metadata.labels } }])
   for (const pod of pods) test.equal((pod['spec'] as PodSpec).containers.length, 1, 'helm test --logs reads no pod with more')
