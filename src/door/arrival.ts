@@ -2,6 +2,7 @@
 // the connection it came from: Node's private `_parent`, pinned by test/door/arrival.test.ts.
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import type { Detail } from '../refusal.ts'
 import type { RollMember } from '../roll.ts'
 
 /** What a ClientHello said, as far as later steps need it; tls/client-hello.ts reads it. */
@@ -99,6 +100,11 @@ export function amendArrival(arrival: Arrival, client: { address: string; port: 
 export function arrivalOf(socket: Socket | TLSSocket): Arrival | undefined {
   const carrier = socket as Carrier
   return (carrier[ARRIVAL] ??= ((socket as Wrapping)._parent as Carrier | undefined)?.[ARRIVAL] as Arrival)
+}
+
+/** Who came, for the line of a refusal: by which listener, and by which balancer where one said so. */
+export function describeArrival({ listener, address, balancer }: Arrival): Detail {
+  return { listener, client: address, ...(balancer === null ? {} : { balancer }) }
 }
 
 /** The raw connection under a TLS socket, while it is there. */

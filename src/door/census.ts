@@ -11,19 +11,19 @@ export interface DoorLimits {
 
 /** Made once in a process; each door counts in it. */
 export class Census {
-  readonly #limits: () => DoorLimits
+  readonly #limits: DoorLimits
   readonly #byAddress = new Map<string, number>()
   #open = 0
   #handshaking = 0
 
-  /** `limits` gives those in force: a reload may change them. */
-  constructor(limits: () => DoorLimits) {
+  /** `limits` are read at each use: a reload may change them. */
+  constructor(limits: DoorLimits) {
     this.#limits = limits
   }
 
   /** Counts an accepted connection; gives whether it is one too many. */
   enter(): boolean {
-    return ++this.#open > this.#limits().connections
+    return ++this.#open > this.#limits.connections
   }
 
   /** A connection is closed, whatever it was counted for. */
@@ -35,7 +35,7 @@ export class Census {
 
   /** Counts a connection for its address; gives whether it is one too many. */
   enterAddress(arrival: Arrival): boolean {
-    const { connectionsPerAddress } = this.#limits()
+    const { connectionsPerAddress } = this.#limits
     if (connectionsPerAddress === 0) return false
     const count = (this.#byAddress.get(arrival.address) ?? 0) + 1
     this.#byAddress.set(arrival.address, count)
@@ -54,7 +54,7 @@ export class Census {
 
   /** Counts a handshake, unless there are as many as there may be: then gives false. */
   beginHandshake(arrival: Arrival): boolean {
-    if (this.#handshaking >= this.#limits().handshakes) return false
+    if (this.#handshaking >= this.#limits.handshakes) return false
     arrival.handshaking = true
     this.#handshaking++
     return true

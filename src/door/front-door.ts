@@ -6,7 +6,7 @@ import { Roll } from '../roll.ts'
 import { Refusal, type Detail, type Reason } from '../refusal.ts'
 import type { OfferNote } from '../observe/offers.ts'
 import type { Recorder } from '../observe/recorder.ts'
-import { amendArrival, recordArrival, type Arrival, type Offer } from './arrival.ts'
+import { amendArrival, describeArrival, recordArrival, type Arrival, type Offer } from './arrival.ts'
 import type { Census } from './census.ts'
 import { classify, type FirstBytes } from './first-bytes.ts'
 import { parseProxyHeader } from './proxy-header.ts'
@@ -207,14 +207,14 @@ class Door implements FrontDoor {
 
   #refuse(socket: Socket, arrival: Arrival, refusal: Refusal, facts: Detail = {}): void {
     this.#pending.leave(arrival)
-    this.#note(arrival, refusal, { ...(arrival.balancer === null ? {} : { balancer: arrival.balancer }), ...facts })
+    this.#note(arrival, refusal, facts)
     socket.destroy()
   }
 
   #note(arrival: Arrival, refusal: Refusal, facts: Detail): void {
     if (arrival.refused) return
     arrival.refused = true
-    this.#recorder.refused(refusal, { listener: arrival.listener, client: arrival.address, ...facts })
+    this.#recorder.refused(refusal, { ...describeArrival(arrival), ...facts })
   }
 
   #left(socket: Socket, arrival: Arrival): void {

@@ -1,16 +1,17 @@
 // What becomes of each handshake: recorded with version, suite and group, or refused with its reason and with what the
 // client offered.
 import type { Server as TlsServer, TLSSocket } from 'node:tls'
-import { arrivalOf, type Arrival, type Offer } from '../door/arrival.ts'
+import { arrivalOf, describeArrival, type Arrival, type Offer } from '../door/arrival.ts'
 import type { FrontDoor } from '../door/front-door.ts'
+import type { TrafficMetrics } from '../observe/metrics.ts'
 import type { OfferNote } from '../observe/offers.ts'
 import type { Recorder } from '../observe/recorder.ts'
-import { Refusal, type Detail } from '../refusal.ts'
+import { Refusal, type Detail, type Reason } from '../refusal.ts'
 import type { Roll } from '../roll.ts'
 import { offeredVersion } from '../tls/client-hello.ts'
 import { handshakeRefusal } from '../tls/handshake.ts'
 import { isWeak, peerIdentity } from '../tls/peer.ts'
-import { CIPHER_SUITES, groupFor, suiteName } from '../tls/policy.ts'
+import { CIPHER_SUITES, NAMED_GROUPS, groupFor, suiteName } from '../tls/policy.ts'
 
 /**
  * Listens to a TLS server's handshakes. Connections with a client certificate are put on the roll `identified`, since they
@@ -25,7 +26,7 @@ export function watchHandshakes(server: TlsServer, door: FrontDoor, recorder: Re
     if (arrival.offer === undefined) unread(socket, arrival, recorder)
     else if (isUnverified(socket)) unverified(socket, arrival, recorder)
     else completed(socket, arrival, arrival.offer, recorder, monotonic())
-    if (arrival?.peer === undefined) return
+    if (arrival.peer === undefined) return
     identified.enter(arrival)
     socket.once('close', () => identified.leave(arrival))
   })
@@ -33,7 +34,6 @@ export function watchHandshakes(server: TlsServer, door: FrontDoor, recorder: Re
     const arrival = arrivalOf(socket)
     door.settled(arrival)
     if (arrival === undefined || arrival.refused) return
-    arrival.refused = true
     failed(error, socket, arrival, recorder)
   })
 }
@@ -43,8 +43,7 @@ export function watchHandshakes(server: TlsServer, door: FrontDoor, recorder: Re
  * 1.2). No client sends them, and the server name in them would go unchecked against Host (security.md N2).
  */
 function unread(socket: TLSSocket, arrival: Arrival, recorder: Recorder): void {
-  arrival.refused = true
-  recorder.refused(new Refusal('tls-malformed', { code: 'HELLO_UNREAD' }), { listener: 'tls', client: arrival.address, ...describeOffer(undefined) })
+  refuseHandshake(arrival, 'tls-malformed', 'HELLO_UNREAD', recorder)
   socket.destroy()
 }
 
@@ -54,9 +53,8 @@ function isUnverified(socket: TLSSocket): boolean {
 }
 
 function unverified(socket: TLSSocket, arrival: Arrival, recorder: Recorder): void {
-  arrival.refused = true
-  const reason = handshakeRefusal({ code: undefined, authorizationError: authorizationErrorOf(socket) ?? 'UNVERIFIED', weak: arrival.weakPeer, hello: arrival.offer })
-  recorder.refused(new Refusal(reason, { code: authorizationErrorOf(socket) ?? null }), { listener: 'tls', client: arrival.address, ...describeOffer(arrival.offer) })
+  const authorizationError = authorizationErrorOf(socket) ?? 'UNVERIFIED'
+  refuseHandshake(arrival, handshakeRefusal({ code: undefined, authorizationError, weak: arrival.weakPeer, hello: arrival.offer }), authorizationError, recorder)
   socket.destroy()
 }
 
@@ -98,8 +96,23 @@ function completed(socket: TLSSocket, arrival: Arrival, offer: Offer, recorder: 
 
 function failed(error: NodeJS.ErrnoException, socket: TLSSocket, arrival: Arrival, recorder: Recorder): void {
   const authorizationError = authorizationErrorOf(socket)
-  const reason = handshakeRefusal({ code: error.code, authorizationError, weak: arrival.weakPeer, hello: arrival.offer })
-  recorder.refused(new Refusal(reason, { code: authorizationError ?? error.code ?? null }), { listener: 'tls', client: arrival.address, ...describeOffer(arrival.offer) })
+  refuseHandshake(arrival, handshakeRefusal({ code: error.code, authorizationError, weak: arrival.weakPeer, hello: arrival.offer }), authorizationError ?? error.code, recorder)
+}
+
+/** Notes the one reason of a connection, with the code that led to it. */
+function refuseHandshake(arrival: Arrival, reason: Reason, code: string | undefined, recorder: Recorder): void {
+  arrival.refused = true
+  recorder.refused(new Refusal(reason, { code: code ?? null }), { ...describeArrival(arrival), ...describeOffer(arrival.offer) })
+}
+
+/** Puts everything that a handshake can end as into the metrics, at zero (contract section 9). */
+export function zeroHandshakes({ handshakes, groups, handshakeDuration }: TrafficMetrics): void {
+  for (const suite of CIPHER_SUITES) {
+    for (const resumed of ['yes', 'no']) for (const certificate of ['yes', 'no']) handshakes.child(suite.version, suite.iana, resumed, certificate)
+  }
+  for (const { iana } of NAMED_GROUPS) groups.child(iana)
+  groups.child('other')
+  for (const resumed of ['yes', 'no']) handshakeDuration.child(resumed)
 }
 
 const NAME = /^[a-z0-9._-]{1,253}$/

@@ -30,9 +30,19 @@ export interface Routing {
   readonly sourceHosts: ReadonlyMap<string, SourceHost>
 }
 
-/** Makes the routing of a configuration; opens no connection yet. */
-export function buildRouting(loaded: Loaded, recorder: Recorder, monotonic: () => number, learned: Learned = () => undefined): Routing {
-  const builder = new Builder(loaded, recorder, monotonic, learned)
+/** What routes need of the process. */
+export interface RoutingNeeds {
+  readonly recorder: Recorder
+  /** Monotonic milliseconds. */
+  readonly monotonic: () => number
+  /** Counts the connections to all upstreams. */
+  readonly sockets: { value: number }
+  readonly learned?: Learned | undefined
+}
+
+/** Makes the routing of a configuration; opens no connection yet. Throws where a TLS context cannot be made. */
+export function buildRouting(loaded: Loaded, needs: RoutingNeeds): Routing {
+  const builder = new Builder(loaded, needs)
   const { storage, apis } = loaded.config
   for (const account of storage?.accounts ?? []) if (storage !== undefined) builder.account(storage, account)
   builder.apis(apis)
@@ -45,20 +55,16 @@ class Builder implements Routing {
   readonly delegation = new Map<string, DelegationKeys>()
   readonly sourceHosts = new Map<string, SourceHost>()
   readonly #loaded: Loaded
-  readonly #recorder: Recorder
-  readonly #monotonic: () => number
-  readonly #learned: Learned
+  readonly #needs: RoutingNeeds
   readonly #contexts = new Map<string, SecureContext>()
 
-  constructor(loaded: Loaded, recorder: Recorder, monotonic: () => number, learned: Learned) {
-    this.#learned = learned
+  constructor(loaded: Loaded, needs: RoutingNeeds) {
     this.#loaded = loaded
-    this.#recorder = recorder
-    this.#monotonic = monotonic
+    this.#needs = needs
   }
 
   account(storage: StorageConfig, account: AccountConfig): void {
-    this.#recorder.accountConfigured(account.name)
+    this.#needs.recorder.accountConfigured(account.name)
     const sas = this.#sasPolicy(storage, account)
     for (const service of SERVICE_NAMES) {
       const upstream = account[service]
@@ -90,9 +96,9 @@ class Builder implements Routing {
   }
 
   #endpoint({ domain, sas: { learnDelegationKeys } }: StorageConfig, account: string, service: ServiceName, upstream: Upstream, sas: SasPolicy): void {
-    const numbers = this.#recorder.routeNumbers(account, service)
+    const numbers = this.#needs.recorder.routeNumbers(account, service)
     const name = `${account}.${service}`
-    const learned = learnDelegationKeys ? (key: UserDelegationKey): void => this.#learned(account, key) : undefined
+    const learned = learnDelegationKeys ? (key: UserDelegationKey): void => this.#needs.learned?.(account, key) : undefined
     const site = (host: string, url: Upstream['url']): void => {
       const route: StorageRoute = { kind: 'storage', account, service, sas, learned, numbers, origin: this.#origin(name, upstream, url, undefined) }
       this.sites.set(host, Object.freeze(route))
@@ -111,7 +117,7 @@ class Builder implements Routing {
   }
 
   #apiRoute(api: ApiConfig): ApiRoute {
-    const numbers = this.#recorder.routeNumbers(api.name, 'api')
+    const numbers = this.#needs.recorder.routeNumbers(api.name, 'api')
     const prefix = api.prefix.replace(/\/$/, '')
     const client = this.#loaded.clientCredentials.get(api.name)
     const clients = api.clients === undefined ? undefined : { verify: api.clients.verify, allow: api.clients.allow }
@@ -120,6 +126,7 @@ class Builder implements Routing {
 
   #origin(name: string, upstream: Upstream, url: Upstream['url'], client: Credential | undefined): Origin {
     const { limits } = this.#loaded.config
+    const { recorder, monotonic, sockets } = this.#needs
     const pool = new UpstreamPool({
       name,
       host: upstream.connect?.host ?? url.hostname,
@@ -128,8 +135,9 @@ class Builder implements Routing {
       secureContext: url.origin.startsWith('http:') ? undefined : this.#context(upstream.ca, client),
       connectTimeout: limits.connectTimeout,
       maxConnections: CONNECTIONS_PER_UPSTREAM,
-      numbers: this.#recorder.upstreamNumbers(name),
-      monotonic: this.#monotonic,
+      numbers: recorder.upstreamNumbers(name),
+      monotonic,
+      sockets,
     })
     this.pools.push(pool)
     return Object.freeze({ name, host: url.host, pathPrefix: url.path, pool })

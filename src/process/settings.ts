@@ -2,7 +2,6 @@
 import type { Server as TlsServer } from 'node:https'
 import type { Config } from '../config/schema.ts'
 import { asksForCertificates } from '../config/load.ts'
-import type { DoorLimits } from '../door/census.ts'
 
 /** The configuration in force, as a worker's parts see it. */
 export class Settings {
@@ -23,10 +22,9 @@ export class Settings {
     return this.#config
   }
 
-  /** A worker's part of what all share. One address's connections fall on workers by chance: each lets it have them all. */
-  get door(): DoorLimits {
-    const { connections, connectionsPerAddress, handshakes } = this.#config.limits
-    return { connections: Math.ceil(connections / this.#workers), connectionsPerAddress, handshakes: Math.ceil(handshakes / this.#workers) }
+  /** This worker's part of what all share. */
+  share(limit: number): number {
+    return Math.ceil(limit / this.#workers)
   }
 }
 

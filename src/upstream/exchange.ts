@@ -49,6 +49,8 @@ export class Exchange {
   #carrier: Carrier | undefined
   #bodyDone: boolean
   #bodyHeld = false
+  /** Stops listening to the request's body; undefined where there is none. */
+  #letGo: (() => void) | undefined
   readonly #numbers: UpstreamNumbers
   readonly #monotonic: () => number
 
@@ -139,11 +141,17 @@ export class Exchange {
   }
 
   #pump(body: Readable): void {
-    body.on('data', this.#onBodyData)
-    body.once('end', this.#onBodyEnd)
+    const onData = (chunk: Buffer): void => this.#bodyData(chunk)
+    const onEnd = (): void => this.#bodyEnd()
+    body.on('data', onData)
+    body.once('end', onEnd)
+    this.#letGo = () => {
+      body.removeListener('data', onData)
+      body.removeListener('end', onEnd)
+    }
   }
 
-  readonly #onBodyData = (chunk: Buffer): void => {
+  #bodyData(chunk: Buffer): void {
     this.received += chunk.length
     const carrier = this.#carrier
     if (carrier === undefined) return
@@ -153,7 +161,7 @@ export class Exchange {
     this.request.body?.pause()
   }
 
-  readonly #onBodyEnd = (): void => {
+  #bodyEnd(): void {
     if (this.request.chunked) this.#carrier?.write('0\r\n\r\n')
     this.#requestSent()
   }
@@ -161,11 +169,7 @@ export class Exchange {
   #finish(reusable: boolean): void {
     if (this.state === 'over') return
     this.state = 'over'
-    const { body } = this.request
-    if (body !== undefined && !this.#bodyDone) {
-      body.removeListener('data', this.#onBodyData)
-      body.removeListener('end', this.#onBodyEnd)
-    }
+    if (!this.#bodyDone) this.#letGo?.()
     const carrier = this.#carrier
     this.#carrier = undefined
     carrier?.release(reusable)

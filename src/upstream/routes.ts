@@ -51,7 +51,7 @@ export type Site = StorageRoute | readonly ApiRoute[]
 /** By host name in lower case, without port and trailing dot. */
 export type SiteTable = ReadonlyMap<string, Site>
 
-const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?)\.?(?::\d{1,5})?$/
+const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?)\.?(?::(?:[0-5]?\d{1,4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5]))?$/
 
 /** A Host field's name in lower case, without port and trailing dot; undefined when it cannot be one. */
 export function hostName(host: string): string | undefined {

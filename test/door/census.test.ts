@@ -7,7 +7,7 @@ import { Census } from '../../src/door/census.ts'
 const from = (address: string): Arrival => recordArrival({ remoteAddress: address, remotePort: 1 } as Socket, 'tls', 0)
 
 void t.test('connections: one more than the limit is one too many, until one leaves', async (test) => {
-  const census = new Census(() => ({ connections: 2, connectionsPerAddress: 0, handshakes: 1 }))
+  const census = new Census({ connections: 2, connectionsPerAddress: 0, handshakes: 1 })
   test.strictSame([census.enter(), census.enter(), census.enter()], [false, false, true])
   census.leave(from('192.0.2.1'))
   census.leave(from('192.0.2.1'))
@@ -15,7 +15,7 @@ void t.test('connections: one more than the limit is one too many, until one lea
 })
 
 void t.test('addresses: each has its own number, and none is kept of those that left', async (test) => {
-  const census = new Census(() => ({ connections: 9, connectionsPerAddress: 1, handshakes: 1 }))
+  const census = new Census({ connections: 9, connectionsPerAddress: 1, handshakes: 1 })
   const [first, second, other] = [from('192.0.2.1'), from('192.0.2.1'), from('192.0.2.2')]
   test.strictSame([first, second, other].map((arrival) => census.enterAddress(arrival)), [false, true, false])
   census.leaveAddress(first)
@@ -25,12 +25,12 @@ void t.test('addresses: each has its own number, and none is kept of those that 
 })
 
 void t.test('addresses: 0 is no limit', async (test) => {
-  const census = new Census(() => ({ connections: 9, connectionsPerAddress: 0, handshakes: 1 }))
+  const census = new Census({ connections: 9, connectionsPerAddress: 0, handshakes: 1 })
   test.strictSame(['a', 'a', 'a'].map((address) => census.enterAddress(from(address))), [false, false, false])
 })
 
 void t.test('handshakes: what is over the limit is not counted, and an end counts once', async (test) => {
-  const census = new Census(() => ({ connections: 9, connectionsPerAddress: 0, handshakes: 1 }))
+  const census = new Census({ connections: 9, connectionsPerAddress: 0, handshakes: 1 })
   const [first, second] = [from('192.0.2.1'), from('192.0.2.2')]
   test.equal(census.beginHandshake(first), true)
   test.equal(census.beginHandshake(second), false)

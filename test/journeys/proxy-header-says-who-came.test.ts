@@ -229,8 +229,18 @@ void t.test('plain HTTP behind a balancer is told so, on both ports, and the lin
     const reply = await client.reply(number)
     test.match([reply.status, reply.header('x-ms-error-code'), reply.header('x-tidegate-reason')], [400, 'AccountRequiresHttps', 'plaintext-http'])
     await until(() => listed.lines('refused').length > before, 'its line')
-    test.match(listed.lines('refused').at(-1), { reason: 'plaintext-http', client: '203.0.113.77' })
+    test.match(listed.lines('refused').at(-1), { reason: 'plaintext-http', client: '203.0.113.77', balancer: '127.0.0.1' })
   }
+})
+
+void t.test('a handshake that fails behind a balancer names both', async (test) => {
+  const before = listed.lines('refused').length
+  const socket = await raw(test, listed.port)
+  socket.write(tcp4('203.0.113.78'))
+  const secure = connectTls({ socket, servername: storageHost('blob'), ca: realm.authority.pem, maxVersion: 'TLSv1.1', minVersion: 'TLSv1', ciphers: 'ALL:@SECLEVEL=0' })
+  await within(once(secure, 'error'), 'an alert')
+  await until(() => listed.lines('refused').length > before, 'its line')
+  test.match(listed.lines('refused').at(-1), { reason: 'tls-version', stage: 'handshake', listener: 'tls', client: '203.0.113.78', balancer: '127.0.0.1' })
 })
 
 void t.test('a limit by address counts whom the header names, not the balancer', async (test) => {

@@ -1,4 +1,5 @@
 // The pool against real upstreams: what is reused, when idle connections go, what becomes of faults, who is trusted.
+import { createHook } from 'node:async_hooks'
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
@@ -165,6 +166,50 @@ void t.test('a silent upstream: unreachable at the connect timeout', async (test
   const { pool, numbers } = openPool(test, port, { realm, connectTimeout: 60 })
   test.match((await send(pool).over).failure, { kind: 'unreachable', code: 'CONNECT_TIMEOUT' })
   test.match(numbers, { open: { value: 0 }, pending: { value: 0 } })
+})
+
+void t.test('requests that wait for room are told as well where nobody listens any longer', async (test) => {
+  const { port, count } = await listenRaw(test, (socket) => socket.once('data', () => socket.destroy()))
+  const { pool, numbers } = openPool(test, port, { maxConnections: 1 })
+  const all = await Promise.all(['/1', '/2', '/3'].map((path) => send(pool, { path }).over))
+  test.strictSame(all.map(({ failure }) => failure?.kind), ['reset', 'reset', 'reset'])
+  test.equal(count(), 3, 'one attempt for each')
+  const dead = openPool(test, await deadPort(), { maxConnections: 1 })
+  const none = await Promise.all(['/1', '/2', '/3'].map((path) => send(dead.pool, { path }).over))
+  test.strictSame(none.map(({ failure }) => failure?.kind), ['unreachable', 'unreachable', 'unreachable'])
+  for (const own of [numbers, dead.numbers]) test.match(own, { open: { value: 0 }, pending: { value: 0 } })
+})
+
+void t.test('what Node refuses at once is told like any other failure', async (test) => {
+  const { pool, numbers } = openPool(test, 443, { host: 'a\0b', realm })
+  const both = await Promise.all([send(pool).over, send(pool).over])
+  test.strictSame(both.map(({ failure }) => failure?.kind), ['unreachable', 'unreachable'])
+  test.match(numbers, { open: { value: 0 }, pending: { value: 0 } })
+})
+
+void t.test('connections are counted over all pools, those under way and those given away too, until they are closed', async (test) => {
+  const upstream = await startUpstream(test, realm)
+  const silent = await listenRaw(test, () => undefined)
+  const { pool, sockets, clock } = openPool(test, upstream.port, { realm })
+  const under = openPool(test, silent.port, { realm, sockets })
+  await send(pool).over
+  const alone = await pool.connectAlone()
+  send(under.pool)
+  await until(() => sockets.value === 3, 'three')
+  alone.destroy()
+  under.pool.destroy()
+  clock.now += 30_000
+  await until(() => sockets.value === 0, 'none')
+  test.pass('each was given back once')
+})
+
+void t.test('a pool without connections runs no timer', async (test) => {
+  const upstream = await plain(test)
+  let timers = 0
+  const hook = createHook({ init: (_id, type) => void (timers += type === 'Timeout' ? 1 : 0) }).enable()
+  test.teardown(() => hook.disable())
+  for (let i = 0; i < 100; i++) openPool(test, upstream.port)
+  test.equal(timers, 0)
 })
 
 void t.test('a name that does not resolve', async (test) => {

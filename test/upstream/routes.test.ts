@@ -14,7 +14,7 @@ void t.test('the name in a Host field', async (test) => {
   const rows: [host: string, name: string | undefined][] = [
     ['a.example', 'a.example'], ['A.Example', 'a.example'], ['a.example:443', 'a.example'], ['a.example.', 'a.example'], ['a.example.:8443', 'a.example'], ['a_b.example', 'a_b.example'], ['localhost', 'localhost'],
     ['127.0.0.1:80', '127.0.0.1'], ['[::1]', '[::1]'], ['[::1]:443', '[::1]'], ['[::ffff:127.0.0.1]', '[::ffff:127.0.0.1]'],
-    ['', undefined], ['.', undefined], ['.a', undefined], ['a..', undefined], ['-a', undefined], ['a-', undefined], ['a:', undefined], ['a:x', undefined], ['a:443:443', undefined], ['a:123456', undefined], ['u@a', undefined], ['a/b', undefined],
+    ['', undefined], ['.', undefined], ['.a', undefined], ['a..', undefined], ['-a', undefined], ['a-', undefined], ['a:', undefined], ['a:x', undefined], ['a:443:443', undefined], ['a:123456', undefined], ['a:65535', 'a'], ['a:59999', 'a'], ['a:00080', 'a'], ['a:65536', undefined], ['a:65600', undefined], ['a:66000', undefined], ['a:70000', undefined], ['[::1]:99999', undefined], ['u@a', undefined], ['a/b', undefined],
     ['a b', undefined], [' a', undefined], ['a,b', undefined], ['a\0', undefined], ['ä.example', undefined], ['a%2e', undefined], ['https://a', undefined], ['[::1', undefined], ['[]', undefined], ['a?b', undefined], ['a#b', undefined],
   ]
   for (const [host, name] of rows) test.equal(hostName(host), name, JSON.stringify(host))

@@ -24,19 +24,22 @@ export interface TestPool {
   readonly numbers: UpstreamNumbers
   /** Monotonic milliseconds, as the pool sees them; a test moves them on. */
   readonly clock: { now: number }
+  /** How many connections there are. */
+  readonly sockets: { value: number }
 }
 
 /** A pool to a local port: plain, or over verified TLS to `serverName`. Gone with the test. */
 export function openPool(t: Test, port: number, options: Partial<PoolOptions> & { readonly realm?: Realm } = {}): TestPool {
   const { realm, ...more } = options
   const clock = { now: 1000 }
+  const sockets = { value: 0 }
   const numbers = newNumbers()
   const secureContext = realm === undefined ? undefined : createSecureContext({ ...clientOptions(), ca: realm.authority.pem })
   const pool = new UpstreamPool({
-    name: 'tideoffice.blob', host: '127.0.0.1', port, serverName: '127.0.0.1', secureContext, connectTimeout: 20_000, maxConnections: 100, numbers, monotonic: () => clock.now, ...more,
+    name: 'tideoffice.blob', host: '127.0.0.1', port, serverName: '127.0.0.1', secureContext, connectTimeout: 20_000, maxConnections: 100, numbers, monotonic: () => clock.now, sockets, ...more,
   })
   t.teardown(() => pool.destroy())
-  return { pool, numbers, clock }
+  return { pool, numbers, clock, sockets }
 }
 
 export interface Wish {

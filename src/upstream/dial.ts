@@ -1,0 +1,107 @@
+// Makes the connections to one upstream: DNS, TCP and TLS within their time, verified always, the session of the last one offered
+// again.
+import { connect as connectTcp, isIP, type Socket } from 'node:net'
+import { checkServerIdentity, connect as connectTls, type PeerCertificate, type SecureContext } from 'node:tls'
+
+export interface DialOptions {
+  /** Where to connect. */
+  readonly host: string
+  readonly port: number
+  /** The name that the upstream's certificate must bear. */
+  readonly serverName: string
+  /** Undefined only for a loopback upstream that the configuration calls insecure. */
+  readonly secureContext: SecureContext | undefined
+  /** DNS, TCP and TLS together, in milliseconds. */
+  readonly connectTimeout: number
+  /** Counts the connections to all upstreams of the process, those under way included. */
+  readonly sockets: { value: number }
+}
+
+/** What became of an attempt: a connection that is verified, or what kept it from being one. */
+export type Dialled = Socket | Error
+
+/** What a slow client can make wait in memory for each reply; the cost of bulk falls up to here. */
+const HIGH_WATER_MARK = 128 * 1024
+const KEEP_ALIVE_MS = 60_000
+
+export class Dialer {
+  readonly #options: DialOptions
+  readonly #attempts = new Set<Socket>()
+  #session: Buffer | undefined
+
+  constructor(options: DialOptions) {
+    this.#options = options
+  }
+
+  /** One attempt; `done` is told once, never in this turn. */
+  dial(done: (outcome: Dialled) => void): void {
+    const socket = this.#tryOpenSocket()
+    if (socket instanceof Error) return void setImmediate(done, socket)
+    this.#count(socket)
+    const connected = this.#options.secureContext === undefined ? 'connect' : 'secureConnect'
+    const timer = setTimeout(() => socket.destroy(fault('CONNECT_TIMEOUT')), this.#options.connectTimeout)
+    const settle = (outcome: Dialled): void => {
+      clearTimeout(timer)
+      socket.removeListener(connected, succeed)
+      socket.removeListener('error', settle)
+      this.#attempts.delete(socket)
+      if (outcome instanceof Error) this.#session = undefined
+      done(outcome)
+    }
+    const succeed = (): void => settle(socket)
+    socket.once(connected, succeed)
+    socket.once('error', settle)
+    // Node may tell the same fault twice, and one may come before the connection has another listener.
+    socket.on('error', ignore)
+  }
+
+  /** Ends the attempts under way: each fails. */
+  destroy(): void {
+    for (const socket of this.#attempts) socket.destroy(fault('POOL_CLOSED'))
+  }
+
+  #count(socket: Socket): void {
+    const { sockets } = this.#options
+    sockets.value++
+    socket.once('close', () => sockets.value--)
+    this.#attempts.add(socket)
+  }
+
+  /** Node throws at once for some names and addresses that it will not take. */
+  #tryOpenSocket(): Dialled {
+    try {
+      return this.#openSocket()
+    } catch (error) {
+      return error instanceof Error ? error : new Error('connect')
+    }
+  }
+
+  #openSocket(): Socket {
+    const { host, port, serverName, secureContext } = this.#options
+    const where = { host, port, noDelay: true, keepAlive: true, highWaterMark: HIGH_WATER_MARK }
+    if (secureContext === undefined) return connectTcp(where)
+    const session = this.#session === undefined ? {} : { session: this.#session }
+    const how = {
+      // An address is not a name that SNI could carry; the certificate must bear it all the same.
+      servername: isIP(serverName) === 0 ? serverName : '',
+      checkServerIdentity: (_: string, certificate: PeerCertificate) => checkServerIdentity(serverName, certificate),
+      secureContext,
+      rejectUnauthorized: true,
+      ALPNProtocols: ['http/1.1'],
+      ...session,
+    }
+    const socket = connectTls({ ...where, ...how })
+    socket.setNoDelay(true)
+    socket.setKeepAlive(true, KEEP_ALIVE_MS)
+    socket.on('session', (latest) => (this.#session = latest))
+    return socket
+  }
+}
+
+function fault(code: string): Error {
+  return Object.assign(new Error(code), { code })
+}
+
+function ignore(): void {
+  // What matters was told.
+}
