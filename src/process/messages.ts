@@ -33,12 +33,18 @@ export type FromWorker =
   | { readonly kind: 'failed'; readonly why: string }
   /** A fault of its own: it drains, and another one should take its place at once. */
   | { readonly kind: 'leaving' }
-  | { readonly kind: 'metrics'; readonly id: number; readonly values: ExposedValues[]; readonly issuers: readonly IssuerCount[]; readonly offers: readonly ClientOffers[]; readonly refusedBy: readonly RefusedCount[] }
+  | { readonly kind: 'metrics'; readonly id: number; readonly counts: Counts }
+
+/** All that a worker has counted since its start. */
+export interface Counts {
+  readonly values: readonly ExposedValues[]
+  readonly issuers: readonly IssuerCount[]
+  readonly offers: readonly ClientOffers[]
+  readonly refusedBy: readonly RefusedCount[]
+}
 
 /** What a worker is to run. It is given the files as the supervisor checked them, not what the disk holds by now. */
 export interface WorkerOrders {
-  /** `reload` asks a running worker to take up another configuration, and to say how that went. */
-  readonly kind: 'run' | 'reload'
   readonly file: string
   /** Absolute path and base64 of each file, the configuration and its secrets; it stays between the two processes. */
   readonly contents: readonly (readonly [string, string])[]
@@ -54,14 +60,27 @@ export interface WorkerOrders {
   readonly learned: readonly LearnedKey[]
 }
 
+/** After `run`, which comes first, each may come at any time, while the worker still starts too. */
 export type ToWorker =
-  | WorkerOrders
+  | { readonly kind: 'run'; readonly orders: WorkerOrders }
+  /** To take up another configuration, and to say how that went. */
+  | { readonly kind: 'reload'; readonly orders: WorkerOrders }
   | { readonly kind: 'metrics'; readonly id: number }
   | { readonly kind: 'ticket-keys'; readonly keys: string }
   | { readonly kind: 'learned'; readonly key: LearnedKey }
   /** The audit log was rotated. */
   | { readonly kind: 'reopen' }
   | { readonly kind: 'drain' }
+
+/** What is done with each kind of message. */
+export type Handling<Message extends { readonly kind: string }> = { readonly [Kind in Message['kind']]: (message: Extract<Message, { readonly kind: Kind }>) => void }
+
+/** Gives a message to what handles its kind. */
+export function handle<Message extends { readonly kind: string }>(handling: Handling<Message>, message: Message): void {
+  // What `kind` picks takes the message of that kind: the two types go together, which the compiler cannot follow.
+  const handler = handling[message.kind as Message['kind']] as (message: Message) => void
+  handler(message)
+}
 
 /** An address as HOST:PORT, IPv6 in brackets. */
 export function addressText(address: AddressInfo | string | null): string {

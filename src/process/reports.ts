@@ -71,12 +71,12 @@ export class Reports {
     return { loaded, generation, reloads, versions, addresses, numbers, issuers: totals.issuers, offers: totals.offers, refusedBy: totals.refusedBy, missing: readiness.missing, now: Date.now() }
   }
 
-  async #numbers(): Promise<ExposedValues[][]> {
+  async #numbers(): Promise<ExposedValues[]> {
     const { supervisor, monotonic } = this.#options
     await supervisor.collect()
     const numbers = sum(supervisor.totals.with(await this.#own()))
     this.#recent.note(numbers, monotonic())
-    return [numbers]
+    return numbers
   }
 
   async #own(): Promise<ExposedValues[]> {

@@ -10,7 +10,6 @@ import { SERVICE_NAMES } from '../azure/services.ts'
 import { certificatesOf, daysLeft } from './certificates.ts'
 import type { ReloadRecord } from './reload.ts'
 import { tlsStatusOf } from './tls-status.ts'
-import { sum } from './totals.ts'
 
 /** Address ranges with most refusals that /status lists. */
 const RANGES_SHOWN = 100
@@ -84,7 +83,8 @@ export interface StatusFacts {
   readonly reloads: readonly ReloadRecord[]
   readonly versions: Versions
   readonly addresses: object
-  readonly numbers: ExposedValues[][]
+  /** Of all workers, as one list. */
+  readonly numbers: readonly ExposedValues[]
   readonly issuers: readonly IssuerCount[]
   readonly offers: readonly ClientOffers[]
   readonly refusedBy: readonly RefusedCount[]
@@ -108,13 +108,13 @@ export function statusOf({ loaded, generation, reloads, versions, addresses, num
     refusals: refusalsIn(numbers),
     refusedBy: refusedBy.slice(0, RANGES_SHOWN).map((entry) => ({ ...entry, lastSeen: new Date(entry.lastSeen).toISOString() })),
     sas: sasStatus(numbers, issuers),
-    tls: tlsStatusOf(loaded.config.tls.profile, sum(numbers), offers),
+    tls: tlsStatusOf(loaded.config.tls.profile, numbers, offers),
   }
 }
 
 /** Tokens by account, kind and outcome; and who brings tokens that would work over plain http: their issuers must be fixed. */
-function sasStatus(numbers: ExposedValues[][], issuers: readonly IssuerCount[]): object {
-  const family = sum(numbers).find(({ name }) => name === 'tidegate_sas_total')
+function sasStatus(numbers: readonly ExposedValues[], issuers: readonly IssuerCount[]): object {
+  const family = numbers.find(({ name }) => name === 'tidegate_sas_total')
   const outcomes = (family?.values ?? []).filter(({ value }) => value > 0).map(({ labels, value }) => ({ ...labels, count: value }))
   const open = issuers.filter((issuer) => issuer.open > 0)
   return {
@@ -143,7 +143,7 @@ export function routesOf({ config }: Loaded): Route[] {
   return [...storage, ...config.apis.map((api) => ({ host: api.host, prefix: api.prefix, upstream: api.upstream.url.origin, route: api.name, service: 'api' }))]
 }
 
-function refusalsIn(numbers: ExposedValues[][]): Record<string, number> {
-  const family = sum(numbers).find(({ name }) => name === 'tidegate_refusals_total')
+function refusalsIn(numbers: readonly ExposedValues[]): Record<string, number> {
+  const family = numbers.find(({ name }) => name === 'tidegate_refusals_total')
   return Object.fromEntries((family?.values ?? []).filter(({ value }) => value > 0).map(({ labels, value }) => [labels['reason'] ?? '', value]))
 }

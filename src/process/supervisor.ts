@@ -7,8 +7,10 @@ import type { StateMetrics } from '../observe/metrics.ts'
 import type { Log } from '../observe/recorder.ts'
 import { workerFlags } from './collector.ts'
 import { COMPILE_CACHE } from './compile-cache.ts'
-import { portOf, type Bound, type FromWorker, type LearnedKey, type ToWorker, type WorkerOrders } from './messages.ts'
+import { handle, portOf, type Bound, type FromWorker, type LearnedKey, type ToWorker, type WorkerOrders } from './messages.ts'
 import type { WorkerState } from './page/view.ts'
+import { Pauses } from './pauses.ts'
+import { Questions } from './questions.ts'
 import type { Readiness } from './readiness.ts'
 import { SEAL_FLAGS } from './seal.ts'
 import { Tickets } from './tickets.ts'
@@ -25,10 +27,6 @@ export interface SupervisorOptions {
   readonly monotonic: () => number
 }
 
-/** Restarts: the first after this pause, doubled each time up to the longest, back to the first after a quiet minute. */
-const FIRST_PAUSE_MS = 100
-const LONGEST_PAUSE_MS = 10_000
-const QUIET_MS = 60_000
 /** A worker that does not answer in this time is shown with its last numbers. */
 const METRICS_TIMEOUT_MS = 1000
 const RELOAD_TIMEOUT_MS = 10_000
@@ -41,19 +39,23 @@ export class Supervisor {
   /** The configuration in force, and when it was checked: ms since the epoch. */
   #loaded: Loaded
   #checkedAt: number
-  readonly #reloaded = new Map<Worker, (why: string | null) => void>()
   /** With when each was started, ms since the epoch. */
   readonly #workers = new Map<Worker, number>()
+  /** Those of them that have their orders: from then on they must be told what changes, while they start too. */
+  readonly #ordered = new Set<Worker>()
   /** Those of them that listen. */
   readonly #serving = new Set<Worker>()
-  readonly #asked = new Map<number, () => void>()
+  /** What kept a worker from taking a configuration up; null where it did, or is no more. */
+  readonly #reloads = new Questions<Worker, string | null>()
+  /** Whether a worker answered. */
+  readonly #looks = new Questions<number, boolean>()
   /** Workers that end by themselves and have been replaced. */
   readonly #replaced = new Set<Worker>()
   readonly #tickets: Tickets
   /** By account and texts; the oldest goes first beyond the limit. */
   readonly #learned = new Map<string, LearnedKey>()
   #bound: Bound | undefined
-  #pause = FIRST_PAUSE_MS
+  readonly #pauses = new Pauses()
   #startedAt = 0
   #leaving = false
   #question = 0
@@ -63,7 +65,7 @@ export class Supervisor {
     this.#loaded = options.loaded
     this.#checkedAt = options.checkedAt
     this.#tickets = new Tickets(options.loaded, (keys) => {
-      for (const worker of this.#serving) send(worker, { kind: 'ticket-keys', keys: keys.toString('base64') })
+      for (const worker of this.#ordered) send(worker, { kind: 'ticket-keys', keys: keys.toString('base64') })
     })
     cluster.setupPrimary({
       exec: fileURLToPath(new URL('worker.ts', import.meta.url)),
@@ -107,7 +109,7 @@ export class Supervisor {
 
   /** Has the workers open their audit log by its name again. */
   reopen(): void {
-    for (const worker of this.#serving) send(worker, { kind: 'reopen' })
+    for (const worker of this.#ordered) send(worker, { kind: 'reopen' })
   }
 
   #take(loaded: Loaded, checkedAt: number): void {
@@ -117,17 +119,8 @@ export class Supervisor {
   }
 
   #publish(): Promise<(string | null)[]> {
-    const orders: WorkerOrders = { ...this.#orders(), kind: 'reload' }
-    return Promise.all([...this.#serving].map((worker) => new Promise<string | null>((resolve) => {
-      const timer = setTimeout(() => answer('a worker did not answer'), RELOAD_TIMEOUT_MS)
-      const answer = (why: string | null): void => {
-        clearTimeout(timer)
-        this.#reloaded.delete(worker)
-        resolve(why)
-      }
-      this.#reloaded.set(worker, answer)
-      send(worker, orders)
-    })))
+    const order: ToWorker = { kind: 'reload', orders: this.#orders() }
+    return Promise.all([...this.#ordered].map((worker) => this.#reloads.ask(worker, () => send(worker, order), RELOAD_TIMEOUT_MS, 'a worker did not answer')))
   }
 
   /** Passes a drain on. Resolves when every worker has ended. */
@@ -156,39 +149,35 @@ export class Supervisor {
 
   #ask(worker: Worker): Promise<boolean> {
     const id = ++this.#question
-    return new Promise((resolve) => {
-      const done = (answered: boolean): void => {
-        this.#asked.delete(id)
-        clearTimeout(timer)
-        resolve(answered)
-      }
-      const timer = setTimeout(() => done(false), METRICS_TIMEOUT_MS)
-      this.#asked.set(id, () => done(true))
-      send(worker, { kind: 'metrics', id })
-    })
+    return this.#looks.ask(id, () => send(worker, { kind: 'metrics', id }), METRICS_TIMEOUT_MS, false)
   }
 
   #fork(): Promise<Bound> {
     const worker = cluster.fork({ NODE_COMPILE_CACHE: COMPILE_CACHE })
     worker.process.stderr?.on('data', (words: Buffer) => process.stderr.write(words))
-    worker.on('online', () => send(worker, this.#orders()))
+    worker.on('online', () => this.#order(worker))
     this.#workers.set(worker, Date.now())
     this.#startedAt = this.#options.monotonic()
     return new Promise((resolve, reject) => {
-      worker.on('message', (message: FromWorker) => {
-        if (message.kind === 'listening') resolve(this.#listening(worker, message.addresses))
-        else if (message.kind === 'leaving') this.#replace(worker)
-        else if (message.kind === 'learned') this.#share(worker, message.key)
-        else if (message.kind === 'reloaded') this.#reloaded.get(worker)?.(message.why)
-        else if (message.kind === 'metrics') this.#answered(worker, message)
-        else if (message.kind === 'failed') reject(new Error(message.why))
-      })
+      worker.on('message', (message: FromWorker) => handle<FromWorker>({
+        listening: ({ addresses }) => resolve(this.#listening(worker, addresses)),
+        failed: ({ why }) => reject(new Error(why)),
+        leaving: () => this.#replace(worker),
+        learned: ({ key }) => this.#share(key),
+        reloaded: ({ why }) => this.#reloads.answer(worker, why),
+        metrics: (answer) => this.#answered(worker, answer),
+      }, message))
       worker.on('exit', (code, signal) => {
         // Whoever asked for the end is told by that, not by a fault.
         if (!this.#leaving) reject(new Error(`a worker ended with ${signal ?? code}`))
         this.#ended(worker, code, signal)
       })
     })
+  }
+
+  #order(worker: Worker): void {
+    this.#ordered.add(worker)
+    send(worker, { kind: 'run', orders: this.#orders() })
   }
 
   #orders(): WorkerOrders {
@@ -198,16 +187,16 @@ export class Supervisor {
     const ports = bound === undefined ? {} : { tls: portOf(bound.tls), ...(bound.plain === undefined ? {} : { plain: portOf(bound.plain) }) }
     const contents = [...loaded.contents].map(([name, { bytes }]) => [name, bytes.toString('base64')] as const)
     const ticketKeys = this.#tickets.current.toString('base64')
-    return { kind: 'run', file: loaded.file, contents, checkedAt: this.#checkedAt, ports, workers, ticketKeys, learned: [...this.#learned.values()] }
+    return { file: loaded.file, contents, checkedAt: this.#checkedAt, ports, workers, ticketKeys, learned: [...this.#learned.values()] }
   }
 
-  /** What one worker learned, the others and those to come know too. */
-  #share(from: Worker, key: LearnedKey): void {
+  /** What one worker learned, the others and those to come know too; itself as well, since a reload may have come meanwhile. */
+  #share(key: LearnedKey): void {
     const { value: _, ...texts } = key.fields
     this.#learned.set(`${key.account} ${JSON.stringify(texts)}`, key)
     const [oldest] = this.#learned.keys()
     if (this.#learned.size > LEARNED_LIMIT && oldest !== undefined) this.#learned.delete(oldest)
-    for (const worker of this.#serving) if (worker !== from) send(worker, { kind: 'learned', key })
+    for (const worker of this.#ordered) send(worker, { kind: 'learned', key })
   }
 
   #listening(worker: Worker, addresses: Bound): Bound {
@@ -217,16 +206,16 @@ export class Supervisor {
     return this.#bound
   }
 
-  #answered(worker: Worker, { id, values, issuers, refusedBy, offers }: FromWorker & { kind: 'metrics' }): void {
-    this.totals.update(worker.id, values, issuers, refusedBy, offers)
-    this.#asked.get(id)?.()
+  #answered(worker: Worker, { id, counts }: Extract<FromWorker, { kind: 'metrics' }>): void {
+    // A last message may come after the end of its sender, whose numbers are in the sum by then.
+    if (this.#workers.has(worker)) this.totals.update(worker.id, counts)
+    this.#looks.answer(id, true)
   }
 
   #ended(worker: Worker, code: number | null, signal: string | null): void {
-    this.#workers.delete(worker)
-    this.#serving.delete(worker)
+    for (const group of [this.#workers, this.#ordered, this.#serving]) group.delete(worker)
     // Its successor starts with the configuration that is in force by then.
-    this.#reloaded.get(worker)?.(null)
+    this.#reloads.answer(worker, null)
     this.totals.retire(worker.id)
     this.#count()
     // Before the first one listened, start() tells its caller.
@@ -243,10 +232,9 @@ export class Supervisor {
 
   #restartAfter(code: number | null, signal: string | null): void {
     this.#options.metrics.workerRestarts.child().value++
-    if (this.#options.monotonic() - this.#startedAt > QUIET_MS) this.#pause = FIRST_PAUSE_MS
-    this.#options.log.error({ code, signal, restartInMs: this.#pause }, 'a worker ended')
-    setTimeout(() => this.#restart(), this.#pause)
-    this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE_MS)
+    const pause = this.#pauses.after(this.#options.monotonic() - this.#startedAt)
+    this.#options.log.error({ code, signal, restartInMs: pause }, 'a worker ended')
+    setTimeout(() => this.#restart(), pause)
   }
 
   #restart(): void {

@@ -2,7 +2,7 @@
 import { OFFERED } from '../observe/metrics.ts'
 import type { ExposedValues } from '../observe/family.ts'
 import type { ClientOffers } from '../observe/offers.ts'
-import { NAMED_GROUPS, type Profile } from '../tls/policy.ts'
+import { POST_QUANTUM_GROUPS, type Profile } from '../tls/policy.ts'
 
 /** `/status`, key `tls`. Counts are since the start, over all workers. */
 export interface TlsStatus {
@@ -49,7 +49,7 @@ export interface CutOff {
 /** Takes the numbers of all workers as one list, and their tables as one. */
 export function tlsStatusOf(profile: Profile, numbers: readonly ExposedValues[], offers: readonly ClientOffers[]): TlsStatus {
   const handshakes = countsIn(numbers, 'tidegate_tls_handshakes_total')
-  const groups = countsIn(numbers, 'tidegate_tls_groups_total').map(({ labels: { group = '' }, count }) => ({ group, postQuantum: POST_QUANTUM.has(group), count }))
+  const groups = countsIn(numbers, 'tidegate_tls_groups_total').map(({ labels: { group = '' }, count }) => ({ group, postQuantum: POST_QUANTUM_GROUPS.has(group), count }))
   const completed = total(handshakes)
   const share = (part: readonly { count: number }[]): number | null => (completed === 0 ? null : Math.round((total(part) / completed) * 10_000) / 10_000)
   const hellos = new Map(countsIn(numbers, 'tidegate_tls_client_hello_total').map(({ labels, count }) => [labels['offered'] ?? '', count]))
@@ -65,8 +65,6 @@ export function tlsStatusOf(profile: Profile, numbers: readonly ExposedValues[],
     cutOffByModern: offers.map(cutOff),
   }
 }
-
-const POST_QUANTUM: ReadonlySet<string> = new Set(NAMED_GROUPS.filter(({ postQuantum }) => postQuantum).map(({ iana }) => iana))
 
 interface Count { readonly labels: Readonly<Record<string, string>>; readonly count: number }
 

@@ -4,72 +4,68 @@ import type { ExposedValues } from '../observe/family.ts'
 import { mergeIssuers, type IssuerCount } from '../observe/issuers.ts'
 import { mergeOffers, type ClientOffers } from '../observe/offers.ts'
 import { mergeRefused, type RefusedCount } from '../observe/refused-by.ts'
+import type { Counts } from './messages.ts'
 
-/** Of workers that are gone: a gateway whose workers die often must not grow. */
-const RETIRED_LIMIT = 1000
+/** Of a worker that has counted nothing. */
+export const NO_COUNTS: Counts = { values: [], issuers: [], offers: [], refusedBy: [] }
 
 /** Keeps what each worker last said, and what those that are gone had counted. */
 export class Totals {
-  readonly #last = new Map<number, ExposedValues[]>()
-  readonly #issuers = new Map<number, readonly IssuerCount[]>()
-  readonly #refusedBy = new Map<number, readonly RefusedCount[]>()
-  #retired: ExposedValues[] = []
-  #retiredIssuers: readonly IssuerCount[] = []
-  readonly #offers = new Map<number, readonly ClientOffers[]>()
-  #retiredOffers: readonly ClientOffers[] = []
-  #retiredRefusedBy: readonly RefusedCount[] = []
+  readonly #last = new Map<number, Counts>()
+  #gone = NO_COUNTS
 
-  /** The latest numbers of a worker, by its process id. */
-  update(worker: number, values: ExposedValues[], issuers: readonly IssuerCount[] = [], refusedBy: readonly RefusedCount[] = [], offers: readonly ClientOffers[] = []): void {
-    this.#last.set(worker, values)
-    this.#issuers.set(worker, issuers)
-    this.#offers.set(worker, offers)
-    this.#refusedBy.set(worker, refusedBy)
+  /** The latest of a worker, by its number. */
+  update(worker: number, counts: Counts): void {
+    this.#last.set(worker, counts)
   }
 
   /** A worker is gone: its gauges go with it, its counters stay. */
   retire(worker: number): void {
-    const values = this.#last.get(worker)
+    const last = this.#last.get(worker)
+    if (last === undefined) return
     this.#last.delete(worker)
-    this.#retiredIssuers = mergeIssuers([this.#retiredIssuers, this.#issuers.get(worker) ?? []])
-    this.#issuers.delete(worker)
-    this.#retiredOffers = mergeOffers([this.#retiredOffers, this.#offers.get(worker) ?? []])
-    this.#offers.delete(worker)
-    this.#retiredRefusedBy = mergeRefused([this.#retiredRefusedBy, this.#refusedBy.get(worker) ?? []]).slice(0, RETIRED_LIMIT)
-    this.#refusedBy.delete(worker)
-    if (values === undefined) return
-    const counting = values.filter((family) => family.type !== 'gauge' && family.aggregator === 'sum')
-    this.#retired = sum([this.#retired, counting])
+    const counting = last.values.filter((family) => family.type !== 'gauge' && family.aggregator === 'sum')
+    const { values, issuers, offers, refusedBy } = this.#gone
+    this.#gone = {
+      values: sum([values, counting]),
+      issuers: mergeIssuers([issuers, last.issuers]),
+      offers: mergeOffers([offers, last.offers]),
+      refusedBy: mergeRefused([refusedBy, last.refusedBy]),
+    }
   }
 
   /** Who hands out tokens, over all workers. */
   get issuers(): IssuerCount[] {
-    return mergeIssuers([this.#retiredIssuers, ...this.#issuers.values()])
+    return mergeIssuers(this.#all.map(({ issuers }) => issuers))
   }
 
   /** Who offers less than TLS 1.3, over all workers. */
   get offers(): ClientOffers[] {
-    return mergeOffers([this.#retiredOffers, ...this.#offers.values()])
+    return mergeOffers(this.#all.map(({ offers }) => offers))
   }
 
   /** Which address ranges were refused, over all workers. */
   get refusedBy(): RefusedCount[] {
-    return mergeRefused([this.#retiredRefusedBy, ...this.#refusedBy.values()])
+    return mergeRefused(this.#all.map(({ refusedBy }) => refusedBy))
   }
 
   /** All workers' numbers, with `own` ones of the supervisor. */
-  with(own: ExposedValues[]): ExposedValues[][] {
-    return [own, this.#retired, ...this.#last.values()]
+  with(own: readonly ExposedValues[]): (readonly ExposedValues[])[] {
+    return [own, ...this.#all.map(({ values }) => values)]
   }
 
   /** All of it in Prometheus' text format. */
-  async text(own: ExposedValues[]): Promise<string> {
+  async text(own: readonly ExposedValues[]): Promise<string> {
     return AggregatorRegistry.aggregate(this.with(own)).metrics()
+  }
+
+  get #all(): Counts[] {
+    return [this.#gone, ...this.#last.values()]
   }
 }
 
 /** One list out of several, equal label sets added up. */
-export function sum(lists: readonly ExposedValues[][]): ExposedValues[] {
+export function sum(lists: readonly (readonly ExposedValues[])[]): ExposedValues[] {
   const families = new Map<string, ExposedValues & { index: Map<string, { value: number }> }>()
   for (const family of lists.flat()) {
     let into = families.get(family.name)

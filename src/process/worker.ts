@@ -12,7 +12,7 @@ import { watchMemory } from './memory.ts'
 import { drain, listen, stop } from './traffic.ts'
 import { keyInFile } from '../sas/delegation-key.ts'
 import type { UserDelegationKey } from '../sas/signing-keys.ts'
-import { WORKER_LOG_FD, type FromWorker, type LearnedKey, type ToWorker, type WorkerOrders } from './messages.ts'
+import { WORKER_LOG_FD, handle, type Counts, type FromWorker, type Handling, type LearnedKey, type ToWorker, type WorkerOrders } from './messages.ts'
 
 const monotonic = (): number => performance.now()
 const wallClock = (): number => Date.now()
@@ -22,16 +22,7 @@ async function run(orders: WorkerOrders): Promise<void> {
   const loaded = await loadGiven(orders)
   const { config } = loaded
   const sink = createLogger({ level: config.log.level, fd: WORKER_LOG_FD, pretty: await prettyFor(WORKER_LOG_FD), onDropped: (lines) => countDropped(dropped.cell, lines) })
-  const parts = await buildParts(loaded, {
-    log: sink.log,
-    seed: randomBytes(10),
-    wallClock,
-    monotonic,
-    workers: orders.workers,
-    ticketKeys: Buffer.from(orders.ticketKeys, 'base64'),
-    learned: (account, key) => tell({ kind: 'learned', key: asLearned(account, key) }),
-  })
-  for (const key of orders.learned) remember(parts, key)
+  const parts = await build(loaded, orders, sink)
   dropped.cell = parts.metrics.logLinesDropped.child()
   const outlets = new Outlets(parts.recorder, wallClock)
   await outlets.take(loaded)
@@ -41,6 +32,17 @@ async function run(orders: WorkerOrders): Promise<void> {
   const addresses = await listen(parts, config, { ports: orders.ports, shared: orders.workers > 1 })
   obey(parts, sink, outlets)
   tell({ kind: 'listening', addresses })
+}
+
+async function build(loaded: Loaded, { workers, ticketKeys, learned }: WorkerOrders, { log }: LogSink): Promise<Parts> {
+  const parts = await buildParts(loaded, {
+    log, wallClock, monotonic, workers,
+    seed: randomBytes(10),
+    ticketKeys: Buffer.from(ticketKeys, 'base64'),
+    learned: (account, key) => tell({ kind: 'learned', key: asLearned(account, key) }),
+  })
+  for (const key of learned) remember(parts, key)
+  return parts
 }
 
 /** New connections are turned away before kernel or V8 ends the process for want of memory. */
@@ -100,23 +102,43 @@ async function end(parts: Parts, { flush }: LogSink, outlets: Outlets): Promise<
   }
 }
 
+type Running = Exclude<ToWorker, { kind: 'run' }>
+
+/** From now on does what the supervisor says, and first what it said meanwhile. */
 function obey(parts: Parts, sink: LogSink, outlets: Outlets): void {
-  const { flush } = sink
   let leaving = false
   const leave = (): void => {
     if (leaving) return
     leaving = true
     void end(parts, sink, outlets)
   }
+  const handling = handlingOf(parts, sink, outlets, leave)
   process.removeListener('message', takeOrders)
-  process.on('message', (message: ToWorker) => {
-    if (message.kind === 'drain') leave()
-    else if (message.kind === 'ticket-keys') parts.tickets.take(Buffer.from(message.keys, 'base64'))
-    else if (message.kind === 'learned') remember(parts, message.key)
-    else if (message.kind === 'reload') void reload(parts, sink, outlets, message)
-    else if (message.kind === 'reopen') outlets.reopen()
-    else if (message.kind === 'metrics') void parts.metrics.registry.getMetricsAsJSON().then((values) => tell({ kind: 'metrics', id: message.id, values: values as never, issuers: parts.recorder.issuers.list(), offers: parts.recorder.offers.list(), refusedBy: parts.recorder.refusedBy.list() }))
-  })
+  process.on('message', (message: Running) => handle<Running>(handling, message))
+  for (const message of early.splice(0)) handle<Running>(handling, message)
+  watchEnds(parts, sink, leave)
+}
+
+function handlingOf(parts: Parts, sink: LogSink, outlets: Outlets, leave: () => void): Handling<Running> {
+  // One after the other: the answers come in the order of the questions.
+  let reloads = Promise.resolve()
+  return {
+    'drain': leave,
+    'reopen': () => outlets.reopen(),
+    'ticket-keys': ({ keys }) => parts.tickets.take(Buffer.from(keys, 'base64')),
+    'learned': ({ key }) => remember(parts, key),
+    'reload': ({ orders }) => void (reloads = reloads.then(() => reload(parts, sink, outlets, orders))),
+    'metrics': ({ id }) => void countsOf(parts).then((counts) => tell({ kind: 'metrics', id, counts })),
+  }
+}
+
+async function countsOf({ metrics, recorder: { issuers, offers, refusedBy } }: Parts): Promise<Counts> {
+  // prom-client's type knows its own metrics only; what ours give is in family.ts.
+  const values = (await metrics.registry.getMetricsAsJSON()) as unknown as Counts['values']
+  return { values, issuers: issuers.list(), offers: offers.list(), refusedBy: refusedBy.list() }
+}
+
+function watchEnds(parts: Parts, { flush }: LogSink, leave: () => void): void {
   // Ctrl-C reaches the whole group: the supervisor says what happens.
   process.on('SIGINT', () => undefined)
   process.on('SIGTERM', leave)
@@ -143,10 +165,14 @@ function failed(error: unknown): void {
   if (process.connected) process.disconnect?.()
 }
 
+/** What came while the parts were built. */
+const early: Running[] = []
+
 function takeOrders(message: ToWorker): void {
   // A drain before there is anything to drain, while the parts are built too: the end at once.
   if (message.kind === 'drain') process.exit(0)
-  if (message.kind === 'run') run(message).catch(failed)
+  if (message.kind === 'run') run(message.orders).catch(failed)
+  else early.push(message)
 }
 
 process.on('message', takeOrders)

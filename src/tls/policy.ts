@@ -50,6 +50,9 @@ export const NAMED_GROUPS: readonly NamedGroup[] = [
   { id: 0x0018, iana: 'secp384r1', openssl: 'P-384', only13: false, postQuantum: false },
 ]
 
+/** The IANA names of those that are post-quantum. */
+export const POST_QUANTUM_GROUPS: ReadonlySet<string> = new Set(NAMED_GROUPS.filter(({ postQuantum }) => postQuantum).map(({ iana }) => iana))
+
 const SIGNATURE_ALGORITHMS = [
   'ecdsa_secp256r1_sha256', 'ecdsa_secp384r1_sha384', 'ecdsa_secp521r1_sha512',
   'rsa_pss_rsae_sha256', 'rsa_pss_rsae_sha384', 'rsa_pss_rsae_sha512',

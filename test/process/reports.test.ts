@@ -6,7 +6,7 @@ import type { ExposedValues } from '../../src/observe/family.ts'
 import { Readiness } from '../../src/process/readiness.ts'
 import { Reports } from '../../src/process/reports.ts'
 import { readVersions } from '../../src/process/status.ts'
-import { Totals } from '../../src/process/totals.ts'
+import { NO_COUNTS, Totals } from '../../src/process/totals.ts'
 import { writeConfiguration } from '../support/gate.ts'
 import { createRealm } from '../support/realm.ts'
 
@@ -18,7 +18,7 @@ const totals = new Totals()
 const clock = { now: 1000 }
 const readiness = new Readiness()
 const reports = new Reports({
-  supervisor: { collect: async () => totals.update(1, (await traffic.registry.getMetricsAsJSON()) as unknown as ExposedValues[]), totals, workers: [] },
+  supervisor: { collect: async () => totals.update(1, { ...NO_COUNTS, values: (await traffic.registry.getMetricsAsJSON()) as unknown as ExposedValues[] }), totals, workers: [] },
   reloader: { loaded, generation: 3, history: [] },
   readiness, metrics: createStateMetrics(), versions: readVersions(), addresses: { tls: '127.0.0.1:1' }, workersWanted: 1, monotonic: () => clock.now,
 })

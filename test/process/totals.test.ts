@@ -2,9 +2,10 @@
 import t from 'tap'
 import { createTrafficMetrics, type TrafficMetrics } from '../../src/observe/metrics.ts'
 import type { ExposedValues } from '../../src/observe/family.ts'
-import { Totals, sum } from '../../src/process/totals.ts'
+import type { Counts } from '../../src/process/messages.ts'
+import { NO_COUNTS, Totals, sum } from '../../src/process/totals.ts'
 
-const valuesOf = async (metrics: TrafficMetrics): Promise<ExposedValues[]> => (await metrics.registry.getMetricsAsJSON()) as unknown as ExposedValues[]
+const countsOf = async (metrics: TrafficMetrics): Promise<Counts> => ({ ...NO_COUNTS, values: (await metrics.registry.getMetricsAsJSON()) as unknown as ExposedValues[] })
 
 function worker(requests: number, open: number): TrafficMetrics {
   const metrics = createTrafficMetrics()
@@ -26,15 +27,15 @@ const BUCKET = 'tidegate_request_duration_seconds_bucket{le="0.0025"'
 
 void t.test('workers are summed; a dead one leaves its counters and takes its gauges', async (test) => {
   const totals = new Totals()
-  totals.update(1, await valuesOf(worker(5, 2)))
-  totals.update(2, await valuesOf(worker(3, 1)))
+  totals.update(1, await countsOf(worker(5, 2)))
+  totals.update(2, await countsOf(worker(3, 1)))
   const all = async (): Promise<number[]> => await Promise.all([REQUESTS, OPEN, COUNT, BUCKET].map((start) => lineOf(totals, start)))
   test.strictSame(await all(), [8, 3, 8, 8])
-  totals.update(2, await valuesOf(worker(4, 1)))
+  totals.update(2, await countsOf(worker(4, 1)))
   test.strictSame(await all(), [9, 3, 9, 9], 'the latest of each')
   totals.retire(1)
   test.strictSame(await all(), [9, 1, 9, 9])
-  totals.update(3, await valuesOf(worker(1, 1)))
+  totals.update(3, await countsOf(worker(1, 1)))
   totals.retire(2)
   test.strictSame(await all(), [10, 1, 10, 10])
   totals.retire(3)
@@ -46,8 +47,8 @@ void t.test('workers are summed; a dead one leaves its counters and takes its ga
 
 void t.test('the supervisor\'s own are added, and the text names each family once', async (test) => {
   const totals = new Totals()
-  totals.update(1, await valuesOf(worker(5, 2)))
-  totals.update(2, await valuesOf(worker(5, 2)))
+  totals.update(1, await countsOf(worker(5, 2)))
+  totals.update(2, await countsOf(worker(5, 2)))
   const own: ExposedValues[] = [
     { name: 'tidegate_workers', help: 'W.', type: 'gauge', aggregator: 'sum', values: [{ value: 2, labels: {} }] },
     { name: 'tidegate_connections_open', help: 'Connections open now.', type: 'gauge', aggregator: 'sum', values: [{ value: 1, labels: { listener: 'admin' } }] },
@@ -67,15 +68,30 @@ void t.test('sum adds equal label sets and keeps what it was given as it was', a
   test.strictSame(sum([]), [])
 })
 
-const refused = (count: number, lastSeen: number) => [{ range: '192.0.2.0/24', reason: 'tls-version' as const, count, lastSeen }]
+void t.test('an upstream is as healthy as the worker says that is worst off; before its first exchange none says anything', async (test) => {
+  const totals = new Totals()
+  const healthy = (): Promise<number> => lineOf(totals, 'tidegate_upstream_healthy{')
+  const [first, second] = [createTrafficMetrics(), createTrafficMetrics()]
+  for (const metrics of [first, second]) metrics.upstreamHealthy.child('tideoffice.blob')
+  totals.update(1, await countsOf(first))
+  totals.update(2, await countsOf(second))
+  test.equal(await healthy(), 1)
+  second.upstreamHealthy.child('tideoffice.blob').value = 0
+  totals.update(2, await countsOf(second))
+  test.equal(await healthy(), 0)
+  totals.retire(2)
+  test.equal(await healthy(), 1, 'who is gone says nothing')
+})
+
+const refused = (count: number, lastSeen: number): Counts => ({ ...NO_COUNTS, refusedBy: [{ range: '192.0.2.0/24', reason: 'tls-version', count, lastSeen }] })
 
 void t.test('the refused ranges of workers that are gone stay in the sum', async (test) => {
   const totals = new Totals()
-  totals.update(1, [], [], refused(2, 9))
-  totals.update(2, [], [], refused(1, 5))
-  totals.update(1, [], [], refused(3, 10))
+  totals.update(1, refused(2, 9))
+  totals.update(2, refused(1, 5))
+  totals.update(1, refused(3, 10))
   test.match(totals.refusedBy, [{ count: 4, lastSeen: 10 }])
   totals.retire(1)
-  totals.update(3, [], [], refused(1, 20))
+  totals.update(3, refused(1, 20))
   test.match(totals.refusedBy, [{ count: 5, lastSeen: 20 }])
 })

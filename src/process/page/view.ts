@@ -4,12 +4,11 @@ import type { IssuerCount } from '../../observe/issuers.ts'
 import type { RefusedCount } from '../../observe/refused-by.ts'
 import type { Fault } from '../../config/fault.ts'
 import { REFUSALS, type Blame, type Reason, type Stage } from '../../refusal.ts'
-import { NAMED_GROUPS } from '../../tls/policy.ts'
+import { POST_QUANTUM_GROUPS } from '../../tls/policy.ts'
 import type { Sample } from '../recent.ts'
 import type { ReloadRecord } from '../reload.ts'
-import { certificatesOf } from '../certificates.ts'
+import { certificatesOf, daysLeft } from '../certificates.ts'
 import { routesOf, versionWarnings, type Route, type StatusFacts, type Versions } from '../status.ts'
-import { sum } from '../totals.ts'
 import { ADVICE } from './advice.ts'
 import { Reading, type Tally } from './reading.ts'
 import { upstreamsOf, type UpstreamView } from './upstreams.ts'
@@ -97,13 +96,11 @@ export interface View {
   readonly versionWarnings: readonly string[]
 }
 
-const DAY = 86_400_000
-const POST_QUANTUM: ReadonlySet<string> = new Set(NAMED_GROUPS.filter(({ postQuantum }) => postQuantum).map(({ iana }) => iana))
 
 /** Takes what the supervisor knows. Gives what the page shows; what is missing there is empty or zero here. */
 export function viewOf(facts: PageFacts): View {
   const { loaded, now, missing, versions, issuers, refusedBy, offers } = facts
-  const reading = new Reading(sum(facts.numbers), facts.before)
+  const reading = new Reading(facts.numbers, facts.before)
   const { host, startedAt, windowSeconds, workers, workersWanted } = facts
   return {
     host, now, startedAt, windowSeconds, missing, workers, workersWanted, versions,
@@ -142,7 +139,7 @@ function trafficOf(reading: Reading, limit: number): Pick<View, 'requests' | 'in
 
 function tlsOf(reading: Reading): Pick<View, 'handshakes' | 'resumedShare' | 'postQuantumShare' | 'offered' | 'negotiated' | 'groups'> {
   const handshakes = reading.all('tidegate_tls_handshakes_total')
-  const groups = reading.tallies('tidegate_tls_groups_total').map((tally) => ({ ...tally, postQuantum: POST_QUANTUM.has(tally.labels['group'] ?? '') }))
+  const groups = reading.tallies('tidegate_tls_groups_total').map((tally) => ({ ...tally, postQuantum: POST_QUANTUM_GROUPS.has(tally.labels['group'] ?? '') }))
   const share = (part: readonly Tally[]): number | null => (handshakes.total === 0 ? null : part.reduce((all, { total }) => all + total, 0) / handshakes.total)
   return {
     handshakes,
@@ -168,6 +165,6 @@ function refusalsOf(reading: Reading, ranges: readonly RefusedCount[]): RefusalV
 /** Those that end first come first. */
 function certificateViews({ loaded, now }: PageFacts): CertificateView[] {
   const own = new Map(loaded.credentials.map(({ names }, i) => [`tls.certificates[${i}]`, names]))
-  const all = certificatesOf(loaded).map(({ name, use, validUntil }) => ({ name, use, names: own.get(name) ?? [], validUntil, daysLeft: Math.floor((validUntil - now) / DAY) }))
+  const all = certificatesOf(loaded).map((it) => ({ ...it, names: own.get(it.name) ?? [], daysLeft: daysLeft(it, now) }))
   return all.toSorted((a, b) => a.validUntil - b.validUntil)
 }

@@ -6,6 +6,7 @@ import { createStateMetrics, createTrafficMetrics } from '../../../src/observe/m
 import { viewOf, type PageFacts } from '../../../src/process/page/view.ts'
 import { pageOf } from '../../../src/process/page/page.ts'
 import { readVersions } from '../../../src/process/status.ts'
+import { sum } from '../../../src/process/totals.ts'
 import { writeConfiguration } from '../../support/gate.ts'
 import { createRealm } from '../../support/realm.ts'
 import { NOW } from './sample.ts'
@@ -41,7 +42,7 @@ void t.test('everything where it belongs', async (test) => {
   traffic.gatewayDuration.child('tideoffice').observe(0.002)
   traffic.upstreamRequests.child('tideoffice.blob', 'ok').value = 9
   state.workerRestarts.child().value = 1
-  const numbers = [await valuesOf(traffic.registry), await valuesOf(state.registry)]
+  const numbers = sum([await valuesOf(traffic.registry), await valuesOf(state.registry)])
   const view = viewOf({
     ...facts, numbers, missing: [],
     refusedBy: [{ range: '192.0.2.0/24', reason: 'tls-version', count: 2, lastSeen: 5 }, { range: '198.51.100.0/24', reason: 'tls-version', count: 1, lastSeen: 9 }],
