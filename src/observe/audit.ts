@@ -6,6 +6,8 @@ import { createLoggerOver, openSink, type LogSink } from './log.ts'
 export interface AuditSink extends LogSink {
   /** Lets go of the file and opens it by its name again: after a rotation. */
   readonly reopen: () => void
+  /** Writes out what it holds and lets go of the file. */
+  readonly end: () => void
 }
 
 /** For its owner, and a group that may read. */
@@ -24,11 +26,11 @@ export function openAudit(file: string, onDropped: (lines: number) => void): Aud
   const reopen = (): void => {
     const next = open(file, onDropped)
     if (next === undefined) return
-    // Writes out what it holds, into the file that was rotated away.
+    // What it holds goes into the file that was rotated away.
     sink?.end()
     sink = next
   }
-  return { log: createLoggerOver('info', { write }), reopen, flush: () => sink?.flushSync() }
+  return { log: createLoggerOver('info', { write }), reopen, flush: () => sink?.flushSync(), end: () => sink?.end() }
 }
 
 function open(file: string, onDropped: (lines: number) => void): ReturnType<typeof openSink> | undefined {

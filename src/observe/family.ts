@@ -8,8 +8,8 @@ export interface Exposed {
   readonly name: string
   readonly help: string
   readonly type: 'counter' | 'gauge' | 'histogram'
-  /** How several workers' values become one: `sum`, `average`, or `first` where every process says the same. */
-  readonly aggregator: 'sum' | 'average' | 'first'
+  /** How several workers' values become one. */
+  readonly aggregator: 'sum' | 'average' | 'min'
   get(): Promise<ExposedValues>
 }
 
@@ -67,17 +67,25 @@ abstract class Family<Child> implements Exposed {
   }
 }
 
+interface NumbersOptions {
+  readonly aggregator?: Exposed['aggregator']
+  readonly initial?: number
+}
+
 /** A family of plain numbers. */
 export class Numbers extends Family<Cell> {
   readonly type: 'counter' | 'gauge'
+  readonly #initial: number
 
-  constructor(type: 'counter' | 'gauge', name: string, help: string, labels: LabelValues, aggregator?: Exposed['aggregator']) {
+  /** `initial` is what a new child says, 0 unless given. */
+  constructor(type: 'counter' | 'gauge', name: string, help: string, labels: LabelValues, { aggregator, initial = 0 }: NumbersOptions = {}) {
     super(name, help, labels, aggregator)
     this.type = type
+    this.#initial = initial
   }
 
   protected make(): Cell {
-    return { value: 0 }
+    return { value: this.#initial }
   }
 
   protected write(cell: Cell, labels: Record<string, string>, into: ExposedValues['values']): void {

@@ -16,7 +16,7 @@ export interface IssuerCount {
   readonly lastSeen: number
 }
 
-/** Beyond this many the longest unseen goes: clients must not fill our memory. */
+/** Beyond this many the longest unseen go: clients must not fill our memory. */
 const LIMIT = 1000
 
 /** The counts of one worker. */
@@ -43,19 +43,14 @@ export class Issuers {
     this.#counts.set(key, count)
   }
 
+  /** A tenth at once: looking through all of them for each new client would cost every request of a crowd. */
   #dropOldest(): void {
-    let oldest: string | undefined
-    let seen = Number.POSITIVE_INFINITY
-    for (const [key, { lastSeen }] of this.#counts) {
-      if (lastSeen >= seen) continue
-      oldest = key
-      seen = lastSeen
-    }
-    if (oldest !== undefined) this.#counts.delete(oldest)
+    const oldest = [...this.#counts].toSorted(([, a], [, b]) => a.lastSeen - b.lastSeen).slice(0, LIMIT / 10)
+    for (const [key] of oldest) this.#counts.delete(key)
   }
 }
 
-/** Several workers' counts as one list. */
+/** Several workers' counts as one list, most open tokens first and no longer than one of them may be. */
 export function mergeIssuers(lists: readonly (readonly IssuerCount[])[]): IssuerCount[] {
   const merged = new Map<string, IssuerCount>()
   for (const count of lists.flat()) {
@@ -65,5 +60,5 @@ export function mergeIssuers(lists: readonly (readonly IssuerCount[])[]): Issuer
       ...count, open: known.open + count.open, httpsOnly: known.httpsOnly + count.httpsOnly, lastSeen: Math.max(known.lastSeen, count.lastSeen),
     })
   }
-  return [...merged.values()].toSorted((a, b) => b.open - a.open)
+  return [...merged.values()].toSorted((a, b) => b.open - a.open).slice(0, LIMIT)
 }

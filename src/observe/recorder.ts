@@ -37,7 +37,7 @@ export interface UpstreamNumbers {
   readonly pending: Cell
   readonly connect: Distribution
   readonly firstByte: Distribution
-  /** 1 while the last exchange brought a reply, 0 since one that failed. */
+  /** 1 before the first exchange and while the last one brought a reply, 0 since one that failed. */
   readonly healthy: Cell
 }
 
@@ -112,10 +112,8 @@ export class Recorder {
   /** The numbers of an upstream; made once, kept by its pool. */
   upstreamNumbers(upstream: string): UpstreamNumbers {
     const { metrics } = this
-    const healthy = metrics.upstreamHealthy.child(upstream)
-    healthy.value = 1
     return Object.freeze({
-      healthy,
+      healthy: metrics.upstreamHealthy.child(upstream),
       results: Object.fromEntries(UPSTREAM_RESULTS.map((r) => [r, metrics.upstreamRequests.child(upstream, r)])) as Record<UpstreamResult, Cell>,
       open: metrics.upstreamConnections.child(upstream, 'open'),
       pending: metrics.upstreamConnections.child(upstream, 'pending'),

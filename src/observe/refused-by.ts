@@ -41,7 +41,7 @@ export class RefusedBy {
   }
 }
 
-/** Several workers' counts as one list, most refusals first. */
+/** Several workers' counts as one list, most refusals first and no longer than one of them may be. */
 export function mergeRefused(lists: readonly (readonly RefusedCount[])[]): RefusedCount[] {
   const merged = new Map<string, RefusedCount>()
   for (const count of lists.flat()) {
@@ -49,7 +49,7 @@ export function mergeRefused(lists: readonly (readonly RefusedCount[])[]): Refus
     const known = merged.get(key)
     merged.set(key, known === undefined ? count : { ...count, count: known.count + count.count, lastSeen: Math.max(known.lastSeen, count.lastSeen) })
   }
-  return [...merged.values()].toSorted(mostFirst)
+  return [...merged.values()].toSorted(mostFirst).slice(0, LIMIT)
 }
 
 function mostFirst(a: RefusedCount, b: RefusedCount): number {

@@ -10,7 +10,7 @@ export interface SpanFacts {
   /** The client's span, where it sent a valid `traceparent`. */
   readonly parent: TraceParent | undefined
   readonly attributes: Readonly<Record<string, string | number>>
-  /** A fault of ours or of the upstream; a client's mistake is none of the server's (HTTP spans, status). */
+  /** A fault of ours or of the upstream, in the middle of a reply too; a client's mistake is none of the server's (HTTP spans, status). */
   readonly failed: boolean
 }
 
@@ -20,9 +20,9 @@ const NO_STATUS = 499
 
 /** Takes a finished request, and the name by which clients reach its route: the configuration's, not the client's word. */
 export function spanOf(done: FinishedRequest, address: string | undefined): SpanFacts {
-  const { numbers: { route, service }, status, refusal, sas } = done
+  const { numbers: { route, service }, status, refusal, sas, broken } = done
   const known = KNOWN.has(done.method)
-  const failed = status >= 500
+  const failed = status >= 500 || (broken && refusal !== null && refusal.row.blame !== 'client')
   return {
     name: `${known ? done.method : 'HTTP'} ${route}`,
     parent: parseTraceParent(done.traceparent),

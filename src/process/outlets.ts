@@ -48,7 +48,7 @@ export class Outlets {
 
   #openAudit(file: string | undefined): void {
     const dropped = this.#recorder.metrics.auditLinesDropped.child()
-    this.#audit?.sink.flush()
+    this.#audit?.sink.end()
     this.#audit = file === undefined ? undefined : { file, sink: openAudit(file, (lines) => (dropped.value += lines)) }
     this.#recorder.audit = this.#audit?.sink.log
   }

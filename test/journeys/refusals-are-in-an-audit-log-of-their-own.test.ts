@@ -1,6 +1,6 @@
 // `log.audit`: one line for each refusal, before HTTP and in it, from every worker into one file; opened anew at SIGHUP for
 // rotation; checked at start like every file that the configuration names.
-import { mkdirSync, readFileSync, renameSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { runGate, serveGate, writeConfiguration, type LogLine } from '../support/gate.ts'
@@ -63,7 +63,19 @@ void t.test('a reload takes another file up', async (test) => {
   await askOnce(test, gate, 'GET /c/b?sig=x')
   await until(() => linesOf(join(realm.folder, 'second')).length === 1, 'the second line')
   test.equal(linesOf(join(realm.folder, 'first')).length, 1)
+  const [worker = 0] = await gate.workers()
+  const open = (): string[] => readdirSync(`/proc/${worker}/fd`).map((fd) => targetOf(`/proc/${worker}/fd/${fd}`))
+  await until(() => !open().includes(join(realm.folder, 'first')), 'the first file let go')
+  test.ok(open().includes(join(realm.folder, 'second')))
 })
+
+function targetOf(link: string): string {
+  try {
+    return readlinkSync(link)
+  } catch {
+    return ''
+  }
+}
 
 void t.test('where nothing can be appended: a fault, before any port is bound', async (test) => {
   mkdirSync(join(realm.folder, 'folder'))

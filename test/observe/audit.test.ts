@@ -1,5 +1,5 @@
 // The audit log's file: whole lines from several writers, opened anew by its name, lost lines counted and nothing thrown.
-import { chmodSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { openAudit } from '../../src/observe/audit.ts'
@@ -29,6 +29,25 @@ void t.test('after a rotation lines go to the new file, and none is lost', async
   await until(() => read(`${file}.1`).length === 2, 'the lines from before')
   test.strictSame(read(file).map(({ number }) => number), [3])
 })
+
+void t.test('at its end it writes what it holds and lets go of the file', { skip: process.platform === 'linux' ? false : 'needs /proc' }, async (test) => {
+  const file = join(test.testdir(), 'audit')
+  const held = (): number => readdirSync('/proc/self/fd').filter((fd) => targetOf(fd) === file).length
+  const { log, end } = openAudit(file, () => test.fail('a line was lost'))
+  log.warn({ number: 1 }, 'refused')
+  test.equal(held(), 1)
+  end()
+  await until(() => held() === 0, 'the file let go')
+  test.strictSame(read(file).map(({ number }) => number), [1])
+})
+
+function targetOf(fd: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`)
+  } catch {
+    return ''
+  }
+}
 
 void t.test('no file: lines are counted as lost, until there is one', async (test) => {
   const folder = join(test.testdir(), 'later')

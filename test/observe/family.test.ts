@@ -41,7 +41,8 @@ void t.test('prom-client writes them as its own', async (test) => {
   const registry = new Registry()
   const counter = new Numbers('counter', 'x_total', 'Help\nover two lines.', ['a'])
   counter.child('quote " back \\ line \n').value = 7
-  const plain = new Numbers('gauge', 'y', 'Y.', [], 'first')
+  const plain = new Numbers('gauge', 'y', 'Y.', [], { aggregator: 'min', initial: 3 })
+  test.equal(plain.child().value, 3)
   plain.child().value = -1.5
   for (const family of [counter, plain, new Distributions('z_seconds', 'Z.', [])]) registry.registerMetric(family as unknown as Metric)
   const text = await registry.metrics()

@@ -22,13 +22,13 @@ void t.test('those with most open tokens come first', async (test) => {
   test.strictSame(issuers.list().map(({ client }) => client), ['three', 'two', 'one'])
 })
 
-void t.test('a thousand at most: the longest unseen goes', async (test) => {
+void t.test('a thousand at most: the longest unseen go', async (test) => {
   const issuers = new Issuers()
   for (let i = 0; i < 1000; i += 1) issuers.note('a', 'service', 'key1', `client-${i}`, false, i)
   issuers.note('a', 'service', 'key1', 'client-0', true, 5000)
   issuers.note('a', 'service', 'key1', 'new', false, 5001)
   const clients = new Set(issuers.list().map(({ client }) => client))
-  test.equal(clients.size, 1000)
+  test.ok(clients.size <= 1000 && clients.size > 800, String(clients.size))
   test.ok(clients.has('new') && clients.has('client-0'))
   test.notOk(clients.has('client-1'), 'the one that was not seen for longest')
 })
@@ -37,6 +37,13 @@ void t.test('several workers\' counts are added up', async (test) => {
   const merged = mergeIssuers([[count({ lastSeen: 7 }), count({ client: 'x', open: 9 })], [], [count({ open: 2, httpsOnly: 3 })], [count({ slot: null, open: 0 })]])
   test.strictSame(merged, [count({ client: 'x', open: 9 }), count({ open: 3, httpsOnly: 3, lastSeen: 7 }), count({ slot: null, open: 0 })])
   test.strictSame(mergeIssuers([]), [])
+})
+
+void t.test('a thousand at most of several workers too, those with most open tokens', async (test) => {
+  const lists = [1, 2].map((worker) => Array.from({ length: 800 }, (_, i) => count({ client: `${worker} ${i}`, open: i })))
+  const merged = mergeIssuers(lists)
+  test.equal(merged.length, 1000)
+  test.ok(merged.every(({ open }) => open >= 300))
 })
 
 void t.test('what was given is not changed by adding up', async (test) => {

@@ -29,6 +29,14 @@ void t.test('a finished request: counted by route, method and class, one line wi
   test.strictSame(lines, [{ level: 'info', msg: 'request', requestId: 'id', route: 'tideoffice', service: 'blob', method: 'GET', path: '/c/b?sig=REDACTED', status: 200, received: 5, sent: 7, ms: 12.35, gatewayMs: 1.5, tls: 'TLSv1.3', client: '192.0.2.1', upstreamMs: 10 }])
 })
 
+void t.test('an upstream that failed is not well again because its numbers are asked for anew', async (test) => {
+  const { recorder } = start()
+  const numbers = recorder.upstreamNumbers('tideoffice.blob')
+  test.equal(numbers.healthy.value, 1, 'before the first exchange')
+  numbers.healthy.value = 0
+  test.equal(recorder.upstreamNumbers('tideoffice.blob').healthy.value, 0, 'as a reload does')
+})
+
 void t.test('methods and classes outside the sets', async (test) => {
   const { metrics, recorder, numbers } = start()
   const rows: [method: string, status: number, label: string, cls: string][] = [['MERGE', 204, 'MERGE', '2xx'], ['PROPFIND', 404, 'other', '4xx'], ['get', 503, 'other', '5xx'], ['', 431, 'other', '4xx'], ['__proto__', 302, 'other', '3xx']]
