@@ -64,7 +64,7 @@ const TABLE = {
   'headers-too-large': ['http', 'client', 431, 'InvalidHeaderValue', 'info', true, 'The head of the request is larger than this gateway takes.'],
   'headers-timeout': ['http', 'client', 408, 'OperationTimedOut', 'info', true, 'The head of the request did not arrive in time.'],
   'body-too-slow': ['http', 'client', null, null, 'info', true, 'The body moved too slowly.'],
-  'method-refused': ['http', 'client', 405, 'UnsupportedHttpVerb', 'info', true, 'This method is not carried.'],
+  'method-refused': ['http', 'client', 405, 'UnsupportedHttpVerb', 'info', false, 'This method is not carried.'],
   'expectation-failed': ['http', 'client', 417, 'InvalidHeaderValue', 'info', false, 'The only expectation that can be met is 100-continue.'],
   'client-not-allowed': ['http', 'client', 403, 'AuthorizationFailure', 'warn', false, 'The client certificate does not allow this name.'],
 

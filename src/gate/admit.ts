@@ -76,6 +76,8 @@ export function isApiPermit(permit: Permit): permit is ApiPermit {
 export function admit(facts: RequestFacts, host: string, site: Site, snapshot: Snapshot): Permit {
   const target = parseTarget(facts.target, host)
   if (facts.raw.length / 2 > snapshot.headerFields) refuse('headers-too-large', { why: 'fields', fields: facts.raw.length / 2 })
+  // It would show a script the credentials that it may not read (RFC 9110 section 9.3.8), and what lies behind; nginx refuses it too.
+  if (facts.method === 'TRACE') refuse('method-refused')
   const { expect, via } = facts.fields
   if (expect !== undefined && expect.toLowerCase() !== '100-continue') refuse('expectation-failed')
   if (via !== '' && via.includes(snapshot.via)) refuse('loop')

@@ -19,6 +19,19 @@ export interface TransactionContext {
   readonly requestId: () => string
 }
 
+const TRANSACTION = Symbol('transaction')
+interface Carrying extends IncomingMessage { [TRANSACTION]?: Transaction }
+
+/** Leaves a transaction on its request. */
+export function giveTransaction(request: IncomingMessage, transaction: Transaction): void {
+  ;(request as Carrying)[TRANSACTION] = transaction
+}
+
+/** The transaction of a request; undefined before it began. */
+export function transactionOf(request: IncomingMessage): Transaction | undefined {
+  return (request as Carrying)[TRANSACTION]
+}
+
 /** Counts itself in when it is made and out when its reply is over, whole or not. */
 export class Transaction implements RollMember {
   readonly request: IncomingMessage

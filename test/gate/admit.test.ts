@@ -82,6 +82,8 @@ void t.test('the first reason that speaks against it', async (test) => {
     [{ target: `https://${API}/v1` }, 'target-ambiguous'],
     [{ target: `/?${'q'.repeat(8193)}` }, 'headers-too-large'],
     [{ headers: fields }, 'headers-too-large'],
+    [{ method: 'TRACE' }, 'method-refused'],
+    [{ method: 'TRACE', host: API, target: '/v1' }, 'method-refused'],
     [{ headers: ['Expect', '200-ok'] }, 'expectation-failed'],
     [{ headers: ['Expect', '100-continue, x'] }, 'expectation-failed'],
     [{ headers: ['Expect', ''] }, 'expectation-failed'],

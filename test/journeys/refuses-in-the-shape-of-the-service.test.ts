@@ -101,6 +101,7 @@ const COMMON: readonly Case[] = [
   { reason: 'expectation-failed', status: 417, azure: 'InvalidHeaderValue', headers: ['Expect: miracles'] },
   { reason: 'expectation-failed', status: 417, azure: 'InvalidHeaderValue', headers: ['Expect: 100-continue, more'], closes: true },
   { reason: 'method-refused', status: 405, azure: 'UnsupportedHttpVerb', line: 'CONNECT a:443', closes: true },
+  { reason: 'method-refused', status: 405, azure: 'UnsupportedHttpVerb', line: 'TRACE /v1/a' },
   { reason: 'http-malformed', status: 400, azure: 'InvalidHeaderValue', headers: ['Content-Length: 3', 'Content-Length: 4'], closes: true },
   { reason: 'http-malformed', status: 400, azure: 'InvalidHeaderValue', headers: ['Content-Length: 3', 'Transfer-Encoding: chunked'], closes: true },
   { reason: 'http-malformed', status: 400, azure: 'InvalidHeaderValue', headers: ['Content-Length: +3'], closes: true },

@@ -35,7 +35,7 @@ export const ADVICE: Readonly<Partial<Record<Reason, string>>> = {
   'headers-too-large': 'A query over 8 KiB, or more than limits.requestHeaders or limits.headerFields.',
   'headers-timeout': 'Many at once from few ranges is an attempt to hold connections.',
   'body-too-slow': 'One range alone: that office’s line.',
-  'method-refused': 'From the internet: a scan for open proxies.',
+  'method-refused': 'From the internet: a scan, for open proxies or for TRACE.',
   'expectation-failed': 'Nothing to do here; the client asks for what no service gives.',
   'client-not-allowed': 'Its certificate is not in allow for that name, or it showed none. The log has its names.',
   'sas-malformed': MALFORMED_SAS,
