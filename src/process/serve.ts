@@ -4,13 +4,14 @@ import { availableParallelism } from 'node:os'
 import type { Loaded } from '../config/load.ts'
 import { createLogger, type LogSink } from '../observe/log.ts'
 import { prettyFor } from '../observe/pretty.ts'
-import { createStateMetrics } from '../observe/metrics.ts'
+import { createStateMetrics, type StateMetrics } from '../observe/metrics.ts'
+import type { Log } from '../observe/recorder.ts'
 import { buildAdmin } from './admin.ts'
 import { certificatesOf, EndsToTell } from './certificates.ts'
 import { addressText } from './messages.ts'
 import { Notifier } from './notify.ts'
 import { Readiness } from './readiness.ts'
-import { readVersions, recordState, versionWarnings } from './status.ts'
+import { readVersions, recordState, versionWarnings, type Versions } from './status.ts'
 import { Reloader } from './reload.ts'
 import { Reports } from './reports.ts'
 import { unsealed } from './seal.ts'
@@ -21,36 +22,69 @@ const CERTIFICATE_CHECK_MS = 1000
 /** Over the workers' own deadline, for closing and for the last lines. */
 const GRACE_MS = 5000
 
+/** What runs in the supervisor. */
+interface Running {
+  readonly sink: LogSink
+  readonly metrics: StateMetrics
+  readonly readiness: Readiness
+  readonly versions: Versions
+  readonly ends: EndsToTell
+  readonly supervisor: Supervisor
+  readonly reloader: Reloader
+  readonly notifier: Notifier
+}
+
 /** Runs the gateway. Resolves when it listens; the process ends by a signal. Rejects when a listener cannot be bound. */
 export async function serve(loaded: Loaded): Promise<void> {
-  const { config } = loaded
+  const { log: { level }, listen, workers } = loaded.config
   const metrics = createStateMetrics()
-  const sink = createLogger({ level: config.log.level, fd: 1, pretty: await prettyFor(1), onDropped: (lines) => (metrics.logLinesDropped.child().value += lines) })
+  const sink = createLogger({ level, fd: 1, pretty: await prettyFor(1), onDropped: (lines) => (metrics.logLinesDropped.child().value += lines) })
+  const workersWanted = workersOf(workers)
+  const running = assemble(loaded, metrics, sink, workersWanted)
+  tellAtStart(running, loaded)
+  const addresses: Record<string, string> = {}
+  const reports = new Reports({ ...running, addresses, workersWanted, monotonic })
+  const admin = openAdmin(running, reports)
+  endGracefully(running, admin)
+  reloadAtHangup(running)
+  await admin.listen({ host: listen.admin.host, port: listen.admin.port })
+  Object.assign(addresses, await running.supervisor.start(), { admin: addressText(admin.server.address()) })
+  running.readiness.set('listeners', true)
+  watch(running, reports)
+  tellAddresses(sink, addresses)
+  signsOfLife(running)
+}
+
+function assemble(loaded: Loaded, metrics: StateMetrics, sink: LogSink, workers: number): Running {
+  const { log } = sink
   const readiness = new Readiness()
   const versions = readVersions()
+  const ends = new EndsToTell()
+  const supervisor = new Supervisor({ loaded, workers, log, metrics, readiness, checkedAt: Date.now(), monotonic })
+  const taken = (next: Loaded, generation: number): void => {
+    log.level = next.config.log.level
+    recordState(metrics, next, versions, generation)
+    ends.startOver()
+    tellWarnings(next, log)
+  }
+  const reloader = new Reloader({ loaded, metrics, log, publish: (next, checkedAt) => supervisor.reload(next, checkedAt), taken })
+  return { sink, metrics, readiness, versions, ends, supervisor, reloader, notifier: new Notifier(process.env, log) }
+}
+
+function tellAtStart({ metrics, versions, sink: { log } }: Running, loaded: Loaded): void {
   recordState(metrics, loaded, versions, 1)
   metrics.lastReloadSuccessful.child().value = 1
-  for (const warning of versionWarnings(versions)) sink.log.warn({ warning }, 'version below the stated minimum')
-  for (const why of unsealed()) sink.log.warn({ why }, 'the memory of this process can leave it')
-  for (const warning of loaded.warnings) sink.log.warn({ ...warning }, 'configuration')
-  const workers = workersOf(config.workers)
-  const ends = new EndsToTell()
-  const supervisor = new Supervisor({ loaded, workers, log: sink.log, metrics, readiness, checkedAt: Date.now(), monotonic })
-  const reloader = new Reloader({
-    loaded,
-    metrics,
-    log: sink.log,
-    publish: (next, checkedAt) => supervisor.reload(next, checkedAt),
-    taken: (next, generation) => {
-      sink.log.level = next.config.log.level
-      recordState(metrics, next, versions, generation)
-      ends.startOver()
-      for (const warning of next.warnings) sink.log.warn({ ...warning }, 'configuration')
-    },
-  })
-  const addresses: Record<string, string> = {}
-  const reports = new Reports({ supervisor, reloader, readiness, metrics, versions, addresses, workersWanted: workers, monotonic })
-  const admin = buildAdmin({
+  for (const warning of versionWarnings(versions)) log.warn({ warning }, 'version below the stated minimum')
+  for (const why of unsealed()) log.warn({ why }, 'the memory of this process can leave it')
+  tellWarnings(loaded, log)
+}
+
+function tellWarnings({ warnings }: Loaded, log: Log): void {
+  for (const warning of warnings) log.warn({ ...warning }, 'configuration')
+}
+
+function openAdmin({ readiness, metrics }: Running, reports: Reports): ReturnType<typeof buildAdmin> {
+  return buildAdmin({
     readiness,
     reports,
     connection: (change) => {
@@ -58,23 +92,30 @@ export async function serve(loaded: Loaded): Promise<void> {
       if (change > 0) metrics.connections.child('admin').value++
     },
   })
-  const notifier = new Notifier(process.env, sink.log)
-  endGracefully({ reloader, supervisor, admin, readiness, sink, notifier })
+}
+
+function reloadAtHangup({ supervisor, notifier, reloader }: Running): void {
   process.on('SIGHUP', () => {
     supervisor.reopen()
     void notifier.reloading().then(() => reloader.reload()).then(() => notifier.ready())
   })
-  await admin.listen({ host: config.listen.admin.host, port: config.listen.admin.port })
-  const bound = await supervisor.start()
-  Object.assign(addresses, bound, { admin: addressText(admin.server.address()) })
-  readiness.set('listeners', true)
-  watchCertificates({ reloader, readiness, ends, log: sink.log })
-  reloader.watch()
-  reports.watch()
-  sink.log.info({ addresses }, 'listening')
-  sink.flush()
+}
+
+/** Scripts wait for this line and learn the ports from it (contract section 2): it is written whatever the level is. */
+function tellAddresses({ log, flush }: LogSink, addresses: object): void {
+  log.child({}, { level: 'info' }).info({ addresses }, 'listening')
+  flush()
+}
+
+function signsOfLife({ notifier, supervisor }: Running): void {
   void notifier.ready()
   notifier.watch(() => supervisor.answers())
+}
+
+function watch(running: Running, reports: Reports): void {
+  watchCertificates(running)
+  running.reloader.watch()
+  reports.watch()
 }
 
 /** `auto` is one a core that this process may use. */
@@ -82,15 +123,8 @@ function workersOf(workers: number | 'auto'): number {
   return workers === 'auto' ? availableParallelism() : workers
 }
 
-interface Watched {
-  readonly reloader: Reloader
-  readonly readiness: Readiness
-  readonly ends: EndsToTell
-  readonly log: LogSink['log']
-}
-
 /** An expired certificate of ours makes the gateway not ready; it goes on serving with it, and is loud (security.md 5). */
-function watchCertificates({ reloader, readiness, ends, log }: Watched): void {
+function watchCertificates({ reloader, readiness, ends, sink: { log } }: Running): void {
   const look = (): void => {
     const now = Date.now()
     const certificates = certificatesOf(reloader.loaded)
@@ -105,17 +139,8 @@ function watchCertificates({ reloader, readiness, ends, log }: Watched): void {
   setInterval(look, CERTIFICATE_CHECK_MS).unref()
 }
 
-interface Ending {
-  readonly reloader: Reloader
-  readonly supervisor: Supervisor
-  readonly admin: { close(): Promise<void> }
-  readonly readiness: Readiness
-  readonly sink: LogSink
-  readonly notifier: Notifier
-}
-
 /** The order of the end: readiness off, the announced pause, drain, then the log. A second signal ends at once. */
-function endGracefully({ reloader, supervisor, admin, readiness, sink, notifier }: Ending): void {
+function endGracefully({ reloader, supervisor, readiness, sink, notifier }: Running, admin: { close(): Promise<void> }): void {
   process.on('exit', () => supervisor.kill())
   closeWithGrace({ delay: false, skip: ['SIGHUP'], logger: false }, async ({ signal, err }) => {
     // Read now: a reload may have changed them.

@@ -110,6 +110,16 @@ void t.test('what listens says so, with everything there at zero', async (test) 
   test.equal(await gate.ended, 0)
 })
 
+void t.test('what listens says so whatever is logged else', async (test) => {
+  for (const level of ['error', 'fatal']) {
+    const gate = await serveGate(test, realm, { storage: { blob: upstream.port }, level })
+    test.strictSame(gate.lines().map(({ level: own, msg }) => [own, msg]), [['info', 'listening']], level)
+    await gate.stop()
+    test.equal(await gate.ended, 0)
+    test.equal(gate.lines().length, 1)
+  }
+})
+
 void t.test('keys that others can read are told, loudly: by check, at the start, after a reload', { skip: existsSync('/proc') ? false : 'needs file modes' }, async (test) => {
   const own = await realm.certificate('read-by-others', { names: ['tideoffice.blob.localhost'] })
   for (const file of [own.keyFile, `${realm.folder}/key2`]) chmodSync(file, 0o644)
