@@ -2,15 +2,12 @@
 // files is told at once.
 import { dirname, resolve } from 'node:path'
 import type { KeyObject } from 'node:crypto'
-import { CredentialFault, parseCredential, parseTrustBundle, type Credential, type TrustBundle } from '../tls/credential.ts'
-import { parseRevocationLists, type RevocationList } from '../tls/crl.ts'
-import { TICKET_SECRET_ALLOWED, parseTicketSecret } from '../tls/ticket-keys.ts'
-import { ACCOUNT_KEY_ALLOWED, parseAccountKey } from './account-key.ts'
+import type { UserDelegationKey } from '../sas/signing-keys.ts'
+import type { Credential, TrustBundle } from '../tls/credential.ts'
+import type { RevocationList } from '../tls/crl.ts'
+import { readContents, type Contents } from './contents.ts'
 import { appendableHere, readAll, readBounded, type Appendable, type FileRead, type ReadFile } from './disk.ts'
 import type { Fault } from './fault.ts'
-import { KEY_FILE_ALLOWED, keyInFile } from '../sas/delegation-key.ts'
-import type { UserDelegationKey } from '../sas/signing-keys.ts'
-import { OTLP_HEADERS_ALLOWED, parseOtlpHeaders } from './otlp-headers.ts'
 import { parseConfig } from './parse.ts'
 import type { NamedFile } from './read.ts'
 import type { Config } from './schema.ts'
@@ -104,121 +101,6 @@ async function unwritable(files: readonly NamedFile[], appendable: Appendable): 
 function kept(file: string, text: FileRead, held: ReadonlyMap<string, FileRead | string>): ReadonlyMap<string, FileRead> {
   const files = [...held].filter((entry): entry is [string, FileRead] => typeof entry[1] !== 'string')
   return new Map([[file, text], ...files])
-}
-
-/** A file's bytes, under the path in the configuration that names it. */
-interface Held {
-  readonly file: string
-  readonly bytes: Buffer
-}
-
-/** What the files hold, by the path in the configuration that names them. */
-interface Contents {
-  readonly credentials: Map<string, Credential>
-  readonly keys: Map<string, KeyObject>
-  readonly delegationKeys: Map<string, UserDelegationKey>
-  readonly ticketSecrets: Buffer[]
-  readonly traceHeaders: Readonly<Record<string, string>>[]
-  readonly clientCas: TrustBundle[]
-  readonly lists: RevocationList[]
-  readonly trust: Map<string, TrustBundle>
-  readonly faults: Fault[]
-  readonly warnings: Fault[]
-}
-
-const SECRET: ReadonlySet<NamedFile['use']> = new Set(['key', 'account-key', 'delegation-key', 'ticket-secret', 'otlp-headers'])
-
-function readContents(named: readonly NamedFile[], read: ReadonlyMap<string, FileRead | string>, now: number): Contents {
-  const contents: Contents = { credentials: new Map(), keys: new Map(), delegationKeys: new Map(), ticketSecrets: [], traceHeaders: [], clientCas: [], lists: [], trust: new Map(), faults: [], warnings: [] }
-  const held = new Map<string, Held>()
-  for (const { path, file, use } of named) {
-    const found = read.get(file) ?? 'nothing'
-    if (typeof found === 'string') contents.faults.push({ path, found: `${file}: ${found}`, allowed: 'a file that can be read' })
-    else held.set(path, { file, bytes: found.bytes })
-    if (typeof found !== 'string' && found.exposed && SECRET.has(use)) {
-      contents.warnings.push({ path, found: `${file}: others can read or write it`, allowed: 'a secret that only its owner and group can read' })
-    }
-  }
-  for (const { path, use } of named) {
-    const one = held.get(path)
-    if (one === undefined) continue
-    if (use === 'trust') takeTrust(path, one, contents)
-    if (use === 'account-key') takeAccountKey(path, one, contents)
-    if (use === 'delegation-key') takeDelegationKey(path, one, contents)
-    if (use === 'ticket-secret') takeTicketSecret(path, one, contents)
-    if (use === 'otlp-headers') takeTraceHeaders(path, one, contents)
-    if (use === 'client-ca') takeClientCa(path, one, contents)
-    if (use === 'crl') takeLists(path, one, contents, now)
-    const key = held.get(path.replace(/cert$/, 'key'))
-    if (use === 'certificate' && key !== undefined) takeCredential(path.replace(/\.cert$/, ''), { cert: one, key }, contents, now)
-  }
-  return contents
-}
-
-function takeAccountKey(path: string, { file, bytes }: Held, { keys, faults }: Contents): void {
-  const key = parseAccountKey(bytes)
-  if (typeof key === 'string') faults.push({ path, found: `${file}: ${key}`, allowed: ACCOUNT_KEY_ALLOWED })
-  else keys.set(path, key)
-}
-
-function takeDelegationKey(path: string, { file, bytes }: Held, { delegationKeys, faults }: Contents): void {
-  const key = keyInFile(bytes)
-  if (typeof key === 'string') faults.push({ path, found: `${file}: ${key}`, allowed: KEY_FILE_ALLOWED })
-  else delegationKeys.set(path, key)
-}
-
-function takeTicketSecret(path: string, { file, bytes }: Held, { ticketSecrets, faults }: Contents): void {
-  const secret = parseTicketSecret(bytes)
-  if (typeof secret === 'string') faults.push({ path, found: `${file}: ${secret}`, allowed: TICKET_SECRET_ALLOWED })
-  else ticketSecrets.push(secret)
-}
-
-function takeTraceHeaders(path: string, { file, bytes }: Held, { traceHeaders, faults }: Contents): void {
-  const headers = parseOtlpHeaders(bytes)
-  if (typeof headers === 'string') faults.push({ path, found: `${file}: ${headers}`, allowed: OTLP_HEADERS_ALLOWED })
-  else traceHeaders.push(headers)
-}
-
-function takeClientCa(path: string, { file, bytes }: Held, { clientCas, faults }: Contents): void {
-  const bundle = settle(() => parseTrustBundle(bytes))
-  if (bundle instanceof CredentialFault) faults.push({ path, found: `${file}: ${bundle.found}`, allowed: bundle.allowed })
-  else clientCas.push(bundle)
-}
-
-function takeLists(path: string, { file, bytes }: Held, { lists, faults, warnings }: Contents, now: number): void {
-  const found = parseRevocationLists(bytes)
-  if (typeof found === 'string') {
-    faults.push({ path, found: `${file}: ${found}`, allowed: 'revocation lists in PEM' })
-    return
-  }
-  lists.push(...found)
-  if (found.some(({ nextUpdate }) => nextUpdate !== undefined && nextUpdate <= now)) warnings.push({ path, found: `${file}: a list past its next update`, allowed: 'a current one: until then every client certificate is refused' })
-}
-
-function takeTrust(path: string, { file, bytes }: Held, { trust, faults }: Contents): void {
-  const bundle = settle(() => parseTrustBundle(bytes))
-  if (bundle instanceof CredentialFault) faults.push({ path, found: `${file}: ${bundle.found}`, allowed: bundle.allowed })
-  else trust.set(file, bundle)
-}
-
-function takeCredential(path: string, pair: { cert: Held; key: Held }, { credentials, faults, warnings }: Contents, now: number): void {
-  const credential = settle(() => parseCredential(pair.cert.bytes, pair.key.bytes, now))
-  if (credential instanceof CredentialFault) {
-    const { part, found, allowed } = credential
-    faults.push({ path: `${path}.${part}`, found: `${pair[part].file}: ${found}`, allowed })
-    return
-  }
-  credentials.set(path, credential)
-  warnings.push(...credential.warnings.map(({ found, allowed }) => ({ path: `${path}.cert`, found: `${pair.cert.file}: ${found}`, allowed })))
-}
-
-function settle<T>(parse: () => T): T | CredentialFault {
-  try {
-    return parse()
-  } catch (error) {
-    if (error instanceof CredentialFault) return error
-    throw error
-  }
 }
 
 const present = <T>(items: readonly (T | undefined)[]): T[] => items.filter((item) => item !== undefined)

@@ -79,12 +79,12 @@ export class Reloader {
     const found = await readAll(this.#loaded.files)
     const changed = this.#loaded.files.filter((file) => !same(found.get(file), this.#loaded.contents.get(file)))
     const seen = changed.map((file) => `${file} ${describe(found.get(file))}`).join('\n')
+    const settled = seen === this.#seen
+    this.#seen = seen
     if (seen === this.#rejected) return
     // Put back as it was: what is in force is what the disk holds.
     if (changed.length === 0 && this.#rejected !== '') this.#options.metrics.lastReloadSuccessful.child().value = 1
     this.#rejected = ''
-    const settled = seen === this.#seen
-    this.#seen = seen
     if (changed.length === 0 || !settled) return
     const { file, contents } = this.#loaded
     const read = (name: string): Promise<FileRead | string> => Promise.resolve((name === file ? contents.get(file) : found.get(name)) ?? 'ENOENT')
