@@ -90,7 +90,7 @@ for (const [what, begin] of [['a pipe', onPipe], ['a socket', onSocket]] as cons
     clearInterval(looking)
     test.notOk(waits.includes(true), 'nobody ever waits for the reader')
     const client = await dial(test, { port, realm })
-    const path = `/c/${'long-name/'.repeat(200)}`
+    const path = `/c/${'long-name/'.repeat(700)}`
     for (let round = 0; round < 60 && await metric('tidegate_log_lines_dropped_total') === 0; round++) {
       for (let i = 0; i < 50; i++) if ((await client.ask(`GET ${path}`)).status !== 200) test.fail('a request fared worse')
     }
