@@ -5,7 +5,7 @@ import type { ServiceName } from '../azure/services.ts'
 import { parseTarget, type Target } from '../azure/target.ts'
 import { admitSas, type KeptResults, type SasVerdict } from '../sas/admission.ts'
 import { authorizePeer, type PeerIdentity, type PeerRules } from '../tls/peer.ts'
-import { matchRoute, matchSite, isApis, hostName, type ApiRoute, type Site, type SiteTable, type StorageRoute } from '../upstream/routes.ts'
+import { matchRoute, matchSite, isApis, hostName, type ApiRoute, type Route, type Site, type SiteTable, type StorageRoute } from '../upstream/routes.ts'
 import { editFields } from './resign.ts'
 import { judgeSources, type JudgedSource, type SourceHost } from './sources.ts'
 import type { RequestFields } from './headers.ts'
@@ -72,8 +72,14 @@ export function isApiPermit(permit: Permit): permit is ApiPermit {
   return permit.route.kind === 'api'
 }
 
-/** Judges a request on a site that was already found. Refuses with the reasons of stages http, sas and storage. */
-export function admit(facts: RequestFacts, host: string, site: Site, snapshot: Snapshot): Permit {
+/** Where a request leads. */
+export interface Found {
+  readonly target: Target
+  readonly route: Route
+}
+
+/** The route of a request on a site that was already found. Refuses with the reasons of stage http, but for who may pass. */
+export function findRoute(facts: RequestFacts, host: string, site: Site, snapshot: Snapshot): Found {
   const target = parseTarget(facts.target, host)
   if (facts.raw.length / 2 > snapshot.headerFields) refuse('headers-too-large', { why: 'fields', fields: facts.raw.length / 2 })
   // It would show a script the credentials that it may not read (RFC 9110 section 9.3.8), and what lies behind; nginx refuses it too.
@@ -81,13 +87,17 @@ export function admit(facts: RequestFacts, host: string, site: Site, snapshot: S
   const { expect, via } = facts.fields
   if (expect !== undefined && expect.toLowerCase() !== '100-continue') refuse('expectation-failed')
   if (via !== '' && via.includes(snapshot.via)) refuse('loop')
-  if (isApis(site)) {
-    const route = matchRoute(site, target.decodedPath) as ApiRoute
+  return { target, route: matchRoute(site, target.decodedPath) }
+}
+
+/** Judges a request whose route was already found. Refuses with `client-not-allowed` and the reasons of stages sas and storage. */
+export function admit(facts: RequestFacts, { target, route }: Found, snapshot: Snapshot): Permit {
+  if (route.kind === 'api') {
     authorizePeer(route.clients ?? snapshot.clients, facts.peer, facts.now)
     return { route, target, upstreamTarget: upstreamTarget(route.origin.pathPrefix, target.path, target.query), sas: undefined }
   }
   authorizePeer(snapshot.clients, facts.peer, facts.now)
-  return admitStorage(facts, target, site, snapshot)
+  return admitStorage(facts, target, route, snapshot)
 }
 
 /** The Host of a request, checked against the name of the handshake, and the site behind it. */

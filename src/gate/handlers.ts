@@ -5,7 +5,8 @@ import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { Refusal } from '../refusal.ts'
 import type { Roll } from '../roll.ts'
-import { admit, findSite, isApiPermit, serviceOf, type ApiPermit, type Snapshot } from './admit.ts'
+import { isApis } from '../upstream/routes.ts'
+import { admit, findRoute, findSite, isApiPermit, serviceOf, type ApiPermit, type Snapshot } from './admit.ts'
 import { givePassage } from './api-proxy.ts'
 import { boundChunks } from './chunk-bounds.ts'
 import { deliverRefusal, isEnding } from './deliver.ts'
@@ -108,15 +109,17 @@ export class Handlers {
     shed(transaction.arrival, options.shedSince())
     const facts = factsOf(request, transaction.target, fields, transaction.arrival, options.wallClock())
     const { host, site } = findSite(facts, snapshot)
-    if ('kind' in site) transaction.routed(site.numbers)
-    const permit = admit(facts, host, site, snapshot)
+    // Whatever is wrong with it counts for the account; for an API once its path is known.
+    if (!isApis(site)) transaction.routed(site.numbers)
+    const found = findRoute(facts, host, site, snapshot)
+    if (found.route.kind === 'api') transaction.routed(found.route.numbers)
+    const permit = admit(facts, found, snapshot)
     if (isApiPermit(permit)) return this.#passApi(transaction, request, permit)
     carryStorage(transaction, permit, snapshot, this.#storage)
     return true
   }
 
   #passApi(transaction: Transaction, request: IncomingMessage, permit: ApiPermit): false {
-    transaction.routed(permit.route.numbers)
     givePassage(request, { transaction, permit })
     return false
   }

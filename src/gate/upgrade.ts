@@ -5,7 +5,7 @@ import { parseTarget } from '../azure/target.ts'
 import { arrivalOf } from '../door/arrival.ts'
 import { Refusal } from '../refusal.ts'
 import { hostName, isApis, matchRoute } from '../upstream/routes.ts'
-import { admit, findSite, isApiPermit, type ApiPermit, type Snapshot } from './admit.ts'
+import { admit, findRoute, findSite, isApiPermit, type ApiPermit, type Snapshot } from './admit.ts'
 import { forwardedFields } from './api-proxy.ts'
 import { factsOf } from './facts.ts'
 import { readRequestFields, type RequestFields } from './headers.ts'
@@ -62,7 +62,7 @@ function judge(request: IncomingMessage, socket: TLSSocket, context: UpgradeCont
   const fields = readRequestFields(request.rawHeaders, true)
   const facts = factsOf(request, request.url ?? '', fields, arrivalOf(socket), context.wallClock())
   const { host, site } = findSite(facts, snapshot)
-  const permit = admit(facts, host, site, snapshot)
+  const permit = admit(facts, findRoute(facts, host, site, snapshot), snapshot)
   if (!isApiPermit(permit)) throw new Error('an upgrade on a storage route')
   return { permit, fields }
 }

@@ -1,6 +1,6 @@
 // Admission without a socket: a Permit, or the first reason that speaks against it.
 import t from 'tap'
-import { admit, findSite, serviceOf, type Permit, type RequestFacts, type Snapshot } from '../../src/gate/admit.ts'
+import { admit, findRoute, findSite, serviceOf, type Permit, type RequestFacts, type Snapshot } from '../../src/gate/admit.ts'
 import { fieldValue, readRequestFields } from '../../src/gate/headers.ts'
 import { createKeptResults } from '../../src/sas/admission.ts'
 import type { ApiRoute, Site, StorageRoute } from '../../src/upstream/routes.ts'
@@ -34,7 +34,7 @@ function factsOf({ target = PATH, host = HOST, headers = [], method = 'GET', ser
 function judge(ask: Ask = {}): Permit {
   const facts = factsOf(ask)
   const { host, site } = findSite(facts, snapshot)
-  return admit(facts, host, site, snapshot)
+  return admit(facts, findRoute(facts, host, site, snapshot), snapshot)
 }
 
 void t.test('what passes, and what goes up', async (test) => {

@@ -93,6 +93,7 @@ void t.test('rules of one name: its list admits only what it names, whole and ex
   test.equal(await ask(gate, 'foreign', API), 'closed')
   test.equal(await ask(gate, 'good', API), 200)
   test.equal(await gate.metric('tidegate_refusals_total', { reason: 'client-not-allowed' }), 2)
+  test.equal(await gate.metric('tidegate_requests_total', { route: 'payroll', service: 'api', class: '4xx' }), 2, 'the refused ones count for the route that they asked for')
 
   const office = await dial(test, gate, { servername: API, ...shows('good') })
   const reply = await office.ask('GET /who', [`Host: ${API}`, 'Client-Cert: :Zm9yZ2Vk:', 'X-Client-Cert: forged'])
