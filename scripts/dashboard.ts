@@ -88,7 +88,7 @@ export const ROWS: readonly Row[] = [
     time('First byte, p99', 's', 4, one(quantile(0.99, 'upstream', 'upstream_first_byte_seconds'), '{{upstream}}')),
     time('Connecting, p99', 's', 4, one(quantile(0.99, 'upstream', 'upstream_connect_seconds'), '{{upstream}}')),
     time('Connections', 'short', 4, one(`sum by (upstream, state) (${m('upstream_connections')})`, '{{upstream}} {{state}}')),
-    time('Health', 'percentunit', 4, one(`min by (upstream) (${m('upstream_healthy')})`, '{{upstream}}'), { says: 'Share of the workers whose last exchange with it brought a reply.' }),
+    time('Health', 'percentunit', 4, one(`min by (upstream) (${m('upstream_healthy')})`, '{{upstream}}'), { says: '1 while the last exchange with it brought a reply, in every worker that had one.' }),
   ] },
   { title: 'The process', panels: [
     time('Cpu', 'percentunit', 4, one(`sum by (instance) (rate(${p('process_cpu_seconds_total')}[$__rate_interval]))`, '{{instance}}'), { says: 'All workers of a replica; 100 % is one core.' }),
