@@ -18,7 +18,7 @@ const upstream = await startUpstream(t, realm)
 const there = far(realm, upstreamHost('blob'), upstream.port)
 const gate = await startGate(t, realm, {
   storage: { blob: there }, apis: [{ name: 'payroll', host: API, upstream: there }], names: [API],
-  limits: { headersTimeout: '4s', idleTimeout: '6s' }, tls: { handshakeTimeout: '4s' },
+  limits: { headersTimeout: '8s', idleTimeout: '8s' }, tls: { handshakeTimeout: '8s' },
 })
 const EACH = 20
 const HOST = storageHost('blob')
