@@ -18,7 +18,10 @@ const CHECKS: readonly (readonly [command: string, ...args: string[]])[] = [
 
 async function main(args: readonly string[]): Promise<void> {
   const onlyStatic = args.includes('--static')
-  if (args.includes('--ops')) return finish(await runTests([...args.filter((arg) => arg !== '--ops'), ...opsTests()]))
+  if (args.includes('--ops')) {
+    process.env['TIDEGATE_SLOW'] = 'all'
+    return finish(await runTests([...args.filter((arg) => arg !== '--ops'), ...opsTests()]))
+  }
   const checks = await staticChecks()
   if (onlyStatic) return finish({ ...checks, passed: CHECKS.length - checks.failed.length })
   const tests = await runTests(args)

@@ -6,9 +6,9 @@ import t from 'tap'
 import { makeBase, type Arch } from '../../scripts/image/base.ts'
 import { makePackages } from '../../scripts/image/packages.ts'
 import { CONTAINERS, copyCheckout, createStore } from '../support/podman.ts'
-import { output, run, withoutContainers } from '../support/programs.ts'
+import { output, run, slow, withoutContainers } from '../support/programs.ts'
 
-const skip = withoutContainers(...CONTAINERS)
+const skip = slow || withoutContainers(...CONTAINERS)
 const ARCH: Arch = process.arch === 'arm64' ? 'arm64' : 'amd64'
 const AUTHORITIES = '/etc/ssl/certs'
 

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import t from 'tap'
 import { machineOf } from '../../scripts/image/base.ts'
 import { CONTAINERS, copyCheckout, createStore } from '../support/podman.ts'
-import { output, withoutContainers } from '../support/programs.ts'
+import { output, slow, withoutContainers } from '../support/programs.ts'
 
-const skip = withoutContainers(...CONTAINERS)
+const skip = slow || withoutContainers(...CONTAINERS)
 
 t.setTimeout(600_000)
 

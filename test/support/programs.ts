@@ -27,6 +27,9 @@ function isThere(program: string): boolean {
   })
 }
 
+/** tap's `skip` for what takes a minute and more by itself and would not fit into CI's ten: `npm run test:ops` runs it. */
+export const slow: string | false = process.env['TIDEGATE_SLOW'] === 'all' ? false : 'takes long: npm run test:ops runs it'
+
 const APART = ['--mount', '--pid', '--fork', '--cgroup', '--ipc', '--net', '--uts']
 const MOUNTS = 'mount -t tmpfs tmpfs /mnt && mkdir /mnt/lower /mnt/upper /mnt/work /mnt/all && mount -t overlay overlay -o lowerdir=/mnt/lower,upperdir=/mnt/upper,workdir=/mnt/work /mnt/all'
 
