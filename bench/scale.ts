@@ -1,5 +1,5 @@
 // How cost and memory grow with what comes: node bench/scale.ts
-//     Needs gcc, libssl-dev and openssl; two minutes. Prints a table: what a request costs with more and more connections and
+//     Needs gcc, libssl-dev and openssl; four minutes. Prints a table: what a request costs with more and more connections and
 //     with more and more accounts and routes, what a connection holds, what a stream of 10 GiB holds, how often clients resume.
 import { setTimeout as pause } from 'node:timers/promises'
 import { account, hold, prepare, serve, SNI, told, upstream, type Gate } from './stage.ts'
