@@ -151,8 +151,9 @@ const STEP_WITHIN_MS = 16_000
 /**
  * What a system acknowledges moves in steps: it opens its window only when a good part of its buffer is free again (RFC 9293
  * section 3.8.6.2.2). A reader that still makes steps may have taken nearly one more than can be seen from here.
+ * Gives the largest of them in bytes; 0 for who has stopped.
  */
-function largestStep(samples: Samples): number {
+export function largestStep(samples: Samples): number {
   const now = samples.at(-2) ?? 0
   let [largest, last] = [0, -Infinity]
   for (let i = 3; i < samples.length; i += 2) {
