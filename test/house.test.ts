@@ -65,7 +65,7 @@ const AMBIENT_EDGES = new Set([
 /** The wall clock steps: it says when something happened, and what a token or a certificate is worth; never how long. */
 const WALL_CLOCK = /\bDate\.now\(|\bnew Date\(\)/
 const WALL_CLOCK_FILES = new Set([
-  'cli/check.ts', 'cli/inspect.ts', 'cli/mint.ts', 'cli/serve.ts', 'process/page/script.ts', 'process/reload.ts', 'process/reports.ts', 'process/serve.ts', 'process/supervisor.ts', 'process/tickets.ts', 'process/worker.ts',
+  'cli/check.ts', 'cli/inspect.ts', 'cli/mint.ts', 'cli/serve.ts', 'observe/log.ts', 'process/page/script.ts', 'process/reload.ts', 'process/reports.ts', 'process/serve.ts', 'process/supervisor.ts', 'process/tickets.ts', 'process/worker.ts',
 ])
 
 interface Import {

@@ -13,7 +13,7 @@ const sources = globSync('**/*.ts', { cwd: SRC }).filter((file) => !file.startsW
 const schema = readLogSchema()
 
 /** A logger's call, with its message last; and the recorder's `noted`, which has the level first. */
-const CALLS = [/(?:\.(?:info|warn|error)|#tell)\(.*'([^']+)'\)/g, /\bnoted\('\w+', '([^']+)'/g]
+const CALLS = [/(?:\.(?:info|warn|error|line)|#tell)\(.*'([^']+)'\)/g, /\bnoted\('\w+', '([^']+)'/g]
 const byText = (a: string, b: string): number => a.localeCompare(b)
 
 void t.test('every message in the sources has its section, and every section its message', async (test) => {
@@ -27,7 +27,7 @@ void t.test('every documented field has its name in the sources', async (test) =
     for (const field of fields.keys()) {
       const name = /(\w+)(?:\[\])?$/.exec(field)?.[1] ?? ''
       // pino writes these three; the fourth is the message itself.
-      if (!['level', 'time', 'pid', 'msg'].includes(name)) test.match(all, new RegExp(`\\b${name}\\b(?:[:,]| \\}| =)`), `${message} ${field}`)
+      if (!['level', 'time', 'pid', 'msg'].includes(name)) test.match(all, new RegExp(`\\b${name}\\b(?:"?:|,| \\}| =)`), `${message} ${field}`)
     }
   }
 })

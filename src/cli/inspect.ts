@@ -92,7 +92,7 @@ async function groundFor({ config, json }: Options, now: number): Promise<Inspec
 
 /** By the routes that `serve` would have: their policies are what admission gets. */
 function finderFor(loaded: Loaded): NonNullable<InspectGround['find']> {
-  const silent = { info: () => {}, warn: () => {}, error: () => {} }
+  const silent = { info: () => {}, warn: () => {}, error: () => {}, line: () => {} }
   const { sites, pools } = buildRouting(loaded, { recorder: new Recorder(createTrafficMetrics(), silent, () => 0), monotonic: () => 0, sockets: { value: 0 } })
   for (const pool of pools) pool.close()
   const routes = [...sites.values()].filter((site): site is StorageRoute => !isApis(site))

@@ -2,6 +2,7 @@
 // builds are ever logged; URLs go through redact.ts first.
 import fs, { constants, fstatSync, openSync } from 'node:fs'
 import { pino, type DestinationStream, type Logger } from 'pino'
+import type { Log } from './recorder.ts'
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
 
@@ -15,8 +16,11 @@ export interface LogOptions {
   readonly onDropped: (lines: number) => void
 }
 
+/** pino's logger, and a way for lines that are JSON text already. */
+export type LineLogger = Logger & Pick<Log, 'line'>
+
 export interface LogSink {
-  readonly log: Logger
+  readonly log: LineLogger
   /** Writes out what is buffered; for the end of the process. */
   readonly flush: () => void
 }
@@ -121,8 +125,25 @@ function withLastingFailures(giveUp: () => void, flush: () => void): void {
 const MAY_PASS: ReadonlySet<string | undefined> = new Set(['EAGAIN', 'EBUSY'])
 
 /** A logger over any stream, for tests and for tools. */
-export function createLoggerOver(level: LogLevel, stream: DestinationStream): Logger {
-  return pino(settings(level), stream)
+export function createLoggerOver(level: LogLevel, stream: DestinationStream): LineLogger {
+  const logger = pino(settings(level), stream)
+  return Object.assign(logger, { line: lineWriter(logger, stream) })
+}
+
+/** Writes what pino would write, level, time and process before the fields and the message behind them, without reading an object. */
+function lineWriter(logger: Logger, stream: DestinationStream): Log['line'] {
+  const { pid } = process
+  let now = -1
+  let front = ''
+  return (level, fields, message) => {
+    if (!logger.isLevelEnabled(level)) return
+    const latest = Date.now()
+    if (latest !== now) {
+      now = latest
+      front = `","time":"${new Date(latest).toISOString()}","pid":${pid},`
+    }
+    stream.write(`{"level":"${level}${front}${fields},"msg":"${message}"}\n`)
+  }
 }
 
 function settings(level: LogLevel) {

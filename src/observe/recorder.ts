@@ -5,7 +5,7 @@ import type { Cell, Distribution } from './family.ts'
 import { Issuers } from './issuers.ts'
 import { Offers, type OfferNote } from './offers.ts'
 import { RefusedBy } from './refused-by.ts'
-import { requestLine, type FinishedRequest } from './request-line.ts'
+import { requestFields, type FinishedRequest } from './request-line.ts'
 import { keepShare } from './sampling.ts'
 
 /** What the recorder asks of a logger. */
@@ -13,7 +13,11 @@ export interface Log {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
+  /** A line whose fields are JSON text already, without the braces around them; they follow time and process, as others do. */
+  line(level: LineLevel, fields: string, message: string): void
 }
+
+export type LineLevel = 'info' | 'warn' | 'error'
 
 export type ListenerName = 'tls' | 'plain' | 'admin'
 export type UpstreamResult = (typeof UPSTREAM_RESULTS)[number]
@@ -22,6 +26,8 @@ export type UpstreamResult = (typeof UPSTREAM_RESULTS)[number]
 export interface RouteNumbers {
   readonly route: string
   readonly service: (typeof SERVICE_LABELS)[number]
+  /** Both names as they stand in a line. */
+  readonly text: string
   readonly requests: readonly (readonly Cell[])[]
   readonly duration: Distribution
   readonly gateway: Distribution
@@ -100,6 +106,7 @@ export class Recorder {
     return Object.freeze({
       route,
       service,
+      text: `"route":${JSON.stringify(route)},"service":"${service}"`,
       requests: METHODS.map((method) => CLASSES.map((c) => metrics.requests.child(route, service, method, c))),
       duration: metrics.requestDuration.child(route),
       gateway: metrics.gatewayDuration.child(route),
@@ -196,19 +203,25 @@ export class Recorder {
     numbers.received.value += done.received
     numbers.sent.value += done.sent
     this.trace?.(done)
-    if (done.refusal !== null) this.#tell(done.refusal.row.level, requestLine(done), 'request')
-    else if (done.status >= FIRST_ERROR || done.broken) this.#log.info(requestLine(done), 'request')
-    else if (this.#kept()) this.#log.info(requestLine(done, this.#share), 'request')
+    if (done.refusal !== null) this.#tellRequest(done.refusal.row.level, requestFields(done))
+    else if (done.status >= FIRST_ERROR || done.broken) this.#log.line('info', requestFields(done), 'request')
+    else if (this.#kept()) this.#log.line('info', requestFields(done, this.#share), 'request')
   }
 
-  /** A refusal's line, in the audit log as well where there is one. */
-  #tell(level: 'info' | 'warn' | 'error', fields: object, message: string): void {
+  /** The line of a refused request, in the audit log as well where there is one. */
+  #tellRequest(level: LineLevel, fields: string): void {
+    this.#log.line(level, fields, 'request')
+    this.audit?.line(level, fields, 'request')
+  }
+
+  /** The line of a refused connection, in both as well. */
+  #tell(level: LineLevel, fields: object, message: string): void {
     this.#log[level](fields, message)
     this.audit?.[level](fields, message)
   }
 
   /** Something that an operator should read; `fields` hold no secret. */
-  noted(level: 'info' | 'warn' | 'error', message: string, fields: object = {}): void {
+  noted(level: LineLevel, message: string, fields: object = {}): void {
     this.#log[level](fields, message)
   }
 }

@@ -27,36 +27,31 @@ export interface FinishedRequest {
   readonly broken: boolean
 }
 
-/** The fields of a request's line. `sample` is the share of lines like it that are written: said where it is not all. */
-export function requestLine(done: FinishedRequest, sample = 1): object {
-  const line: Record<string, unknown> = {
-    requestId: done.requestId,
-    route: done.numbers.route,
-    service: done.numbers.service,
-    method: done.method,
-    path: redactTarget(done.target),
-    status: done.status,
-    received: done.received,
-    sent: done.sent,
-    ms: round(done.duration),
-    gatewayMs: round(done.gatewayDuration),
-    tls: done.tls,
-    client: done.address,
-  }
-  if (done.upstreamDuration !== null) line.upstreamMs = round(done.upstreamDuration)
-  if (done.peer !== null) line.peer = done.peer
-  if (done.traceparent !== undefined) line.traceId = parseTraceParent(done.traceparent)?.traceId
-  if (done.sas !== null) {
-    line.sas = done.sas.outcome
-    line.sasKind = done.sas.kind
-  }
-  if (sample < 1) line.sample = sample
-  if (done.broken) line.broken = true
-  if (done.refusal !== null) {
-    line.reason = done.refusal.reason
-    line.refusal = done.refusal.detail
-  }
-  return line
+/**
+ * The fields of a request's line as JSON text, without the braces around them. `sample` is the share of lines like it that are
+ * written: said where it is not all. By far the most lines are of this kind, so it is put together here: as an object that
+ * pino reads it costs five times as much.
+ */
+export function requestFields(done: FinishedRequest, sample = 1): string {
+  const { numbers, sas, refusal } = done
+  let fields = `"requestId":"${done.requestId}",${numbers.text},"method":${quoted(done.method)},"path":${quoted(redactTarget(done.target))},"status":${done.status}`
+    + `,"received":${done.received},"sent":${done.sent},"ms":${round(done.duration)},"gatewayMs":${round(done.gatewayDuration)},"tls":"${done.tls}","client":"${done.address}"`
+  if (done.upstreamDuration !== null) fields += `,"upstreamMs":${round(done.upstreamDuration)}`
+  if (done.peer !== null) fields += `,"peer":${quoted(done.peer)}`
+  const traceId = parseTraceParent(done.traceparent)?.traceId
+  if (traceId !== undefined) fields += `,"traceId":"${traceId}"`
+  if (sas !== null) fields += `,"sas":"${sas.outcome}","sasKind":"${sas.kind}"`
+  if (sample < 1) fields += `,"sample":${sample}`
+  if (done.broken) fields += ',"broken":true'
+  if (refusal !== null) fields += `,"reason":"${refusal.reason}","refusal":${JSON.stringify(refusal.detail)}`
+  return fields
+}
+
+// What JSON writes as it is: no quote, no backslash, no control character, and no half of a pair.
+const PLAIN = /^[^"\\\0-\x1f\ud800-\udfff]*$/
+
+function quoted(text: string): string {
+  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text)
 }
 
 function round(ms: number): number {

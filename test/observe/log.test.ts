@@ -19,6 +19,19 @@ void t.test('a line: level by name, time, pid, msg, and what was given', async (
   test.strictSame((JSON.parse(fault) as { err: unknown }).err, { type: 'TypeError', message: 'broken' }, 'a fault as it was given')
 })
 
+void t.test('a line whose fields are text already is like any other', async (test) => {
+  const lines: string[] = []
+  const log = createLoggerOver('info', { write: (line) => void lines.push(line) })
+  log.warn({ a: 1, b: 'x' }, 'request')
+  log.line('warn', '"a":1,"b":"x"', 'request')
+  const [read = '', written = ''] = lines.map((line) => line.replace(/"time":"[^"]+"/, '"time":"T"'))
+  test.equal(written, read)
+  test.match(JSON.parse(lines[1] ?? ''), { time: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/ })
+  log.level = 'error'
+  log.line('warn', '"a":1', 'request')
+  test.equal(lines.length, 2, 'below the level, which may change')
+})
+
 void t.test('all lines reach a file, in order, whole', async (test) => {
   const file = join(test.testdir(), 'log')
   const fd = openSync(file, 'w')

@@ -1,7 +1,7 @@
 // One call an event: its metrics and its line together.
 import t from 'tap'
 import { createTrafficMetrics } from '../../src/observe/metrics.ts'
-import { Recorder } from '../../src/observe/recorder.ts'
+import { Recorder, type Log } from '../../src/observe/recorder.ts'
 import type { FinishedRequest } from '../../src/observe/request-line.ts'
 import { Refusal } from '../../src/refusal.ts'
 
@@ -10,8 +10,9 @@ type Line = Record<string, unknown>
 function start() {
   const lines: Line[] = []
   const write = (level: string) => (fields: object, msg: string): void => void lines.push({ level, msg, ...fields })
+  const line: Log['line'] = (level, fields, msg) => void lines.push({ level, msg, ...JSON.parse(`{${fields}}`) as Line })
   const metrics = createTrafficMetrics()
-  const recorder = new Recorder(metrics, { info: write('info'), warn: write('warn'), error: write('error') }, () => 7)
+  const recorder = new Recorder(metrics, { info: write('info'), warn: write('warn'), error: write('error'), line }, () => 7)
   return { lines, metrics, recorder, numbers: recorder.routeNumbers('tideoffice', 'blob') }
 }
 
@@ -27,6 +28,13 @@ void t.test('a finished request: counted by route, method and class, one line wi
   test.strictSame([metrics.bytes.child('tideoffice', 'received').value, metrics.bytes.child('tideoffice', 'sent').value], [5, 7])
   test.equal(metrics.requestDuration.child('tideoffice').sum, 0.0123456)
   test.strictSame(lines, [{ level: 'info', msg: 'request', requestId: 'id', route: 'tideoffice', service: 'blob', method: 'GET', path: '/c/b?sig=REDACTED', status: 200, received: 5, sent: 7, ms: 12.35, gatewayMs: 1.5, tls: 'TLSv1.3', client: '192.0.2.1', upstreamMs: 10 }])
+})
+
+void t.test('whatever a client sends stands in the line as it was sent', async (test) => {
+  const { lines, recorder, numbers } = start()
+  const odd = ['"', '\\', '/a"b\\c', '/\0\x1f\n', '/\x7f\x80\xff', '/\ud800', '/\ud83d\ude00', '/\u2028', '", "level": "error']
+  for (const text of odd) recorder.requestCompleted(finished({ method: text, target: text, peer: text }, numbers))
+  test.strictSame(lines.map(({ method, path, peer }) => [method, path, peer]), odd.map((text) => [text, text, text]))
 })
 
 void t.test('an upstream that failed is not well again because its numbers are asked for anew', async (test) => {
@@ -47,7 +55,7 @@ void t.test('methods and classes outside the sets', async (test) => {
     test.equal(cell.value, before + 1, `${method} ${status}`)
   }
   const series = (await metrics.requests.get()).values.length
-  for (const status of [0, 99, 600, 999, -1, Number.NaN]) recorder.requestCompleted(finished({ method: `M${status}`, status }, numbers))
+  for (const status of [0, 99, 600, 999, -1]) recorder.requestCompleted(finished({ method: `M${status}`, status }, numbers))
   test.equal((await metrics.requests.get()).values.length, series, 'no new series')
 })
 

@@ -6,7 +6,7 @@ import type { FinishedRequest } from '../../src/observe/request-line.ts'
 import { spanOf, type SpanFacts } from '../../src/observe/span.ts'
 import { Refusal, type Reason } from '../../src/refusal.ts'
 
-const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined }
+const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined, line: () => undefined }
 const numbers = new Recorder(createTrafficMetrics(), quiet, () => 0).routeNumbers('tideoffice', 'blob')
 const span = (more: Partial<FinishedRequest> = {}): SpanFacts => spanOf({
   requestId: 'id', numbers, method: 'GET', target: '/c/b?sig=SECRET', status: 200, received: 0, sent: 0, duration: 1, gatewayDuration: 1, upstreamDuration: 1, tls: 'TLSv1.3', address: '192.0.2.1', peer: null, traceparent: undefined, sas: null, refusal: null, broken: false, ...more,

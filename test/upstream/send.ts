@@ -13,7 +13,7 @@ import type { ResponseHead } from '../../src/upstream/response-head.ts'
 import type { Realm } from '../support/realm.ts'
 import { within } from '../support/until.ts'
 
-const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined }
+const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined, line: () => undefined }
 
 export function newNumbers(): UpstreamNumbers {
   return new Recorder(createTrafficMetrics(), quiet, () => 0).upstreamNumbers('tideoffice.blob')
