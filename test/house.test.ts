@@ -39,6 +39,8 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   'process/admin.ts': ['fastify'],
   'process/collector.ts': ['node:v8'],
   'process/notify.ts': ['node:child_process'],
+  'process/rehearsal.ts': ['node:crypto', 'node:https'],
+  'process/rehearsal-scenes.ts': ['node:net', 'node:tls'],
   'process/reports.ts': ['node:os'],
   'process/descriptors.ts': ['node:fs'],
   'process/memory.ts': ['node:fs', 'node:v8'],
@@ -51,6 +53,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   'process/totals.ts': ['prom-client'],
   'process/worker.ts': ['node:crypto'],
   'tls/cert-store.ts': ['node:tls'],
+  'tls/self-signed.ts': ['node:crypto'],
   'tls/ticket-renewal.ts': ['node:crypto'],
   'upstream/dial.ts': ['node:net', 'node:tls'],
 }
@@ -59,7 +62,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
 const AMBIENT = /\b(?:Date\.now\(|new Date\(\)|performance\.|Math\.random\(|process\.(?!nextTick)|setTimeout\(|setInterval\(|setImmediate\(|fetch\(|globalThis\b)/
 const AMBIENT_EDGES = new Set([
   'cli/arguments.ts', 'cli/check.ts', 'cli/inspect.ts', 'cli/main.ts', 'cli/mint.ts', 'cli/serve.ts', 'cli/voice.ts', 'door/front-door.ts', 'door/plaintext.ts', 'gate/api-proxy.ts', 'gate/deliver.ts', 'gate/half-closed.ts', 'gate/pace.ts', 'gate/websocket.ts', 'observe/log.ts', 'observe/tracing.ts',
-  'process/collector.ts', 'process/memory.ts', 'process/loop.ts', 'process/notify.ts', 'process/page/script.ts', 'process/questions.ts', 'process/reload.ts', 'process/reports.ts', 'process/seal.ts', 'process/serve.ts', 'process/status.ts', 'process/supervisor.ts', 'process/tickets.ts', 'process/traffic.ts', 'process/worker.ts', 'upstream/closure.ts', 'upstream/dial.ts', 'upstream/pool.ts',
+  'process/collector.ts', 'process/memory.ts', 'process/loop.ts', 'process/notify.ts', 'process/page/script.ts', 'process/questions.ts', 'process/rehearsal.ts', 'process/rehearsal-scenes.ts', 'process/reload.ts', 'process/reports.ts', 'process/seal.ts', 'process/serve.ts', 'process/status.ts', 'process/supervisor.ts', 'process/tickets.ts', 'process/traffic.ts', 'process/worker.ts', 'upstream/closure.ts', 'upstream/dial.ts', 'upstream/pool.ts',
 ])
 
 /** The wall clock steps: it says when something happened, and what a token or a certificate is worth; never how long. */

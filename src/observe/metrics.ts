@@ -90,8 +90,8 @@ function register(families: Record<string, Exposed>): Registry {
   return registry
 }
 
-/** A worker's metrics, with all that code alone fixes at zero. */
-export function createTrafficMetrics(): TrafficMetrics {
+/** A worker's metrics, with all that code alone fixes at zero; `ofProcess` adds prom-client's own of the process. */
+export function createTrafficMetrics({ ofProcess = true } = {}): TrafficMetrics {
   const families = trafficFamilies()
   for (const listener of LISTENERS) {
     families.connectionsOpen.child(listener)
@@ -102,7 +102,7 @@ export function createTrafficMetrics(): TrafficMetrics {
   for (const protocol of PROTOCOLS) families.plaintext.child(protocol)
   for (const family of [families.memoryShort, families.loopUtilization, families.logLinesDropped, families.auditLinesDropped, families.spansDropped]) family.child()
   const registry = register(families)
-  collectProcessMetrics(registry)
+  if (ofProcess) collectProcessMetrics(registry)
   return { ...families, registry }
 }
 

@@ -36,6 +36,8 @@ export interface Surroundings {
   /** 48 bytes, the same in all workers. */
   readonly ticketKeys: Buffer
   readonly learned?: Learned
+  /** Where it counts; metrics of its own with those of the process unless given. */
+  readonly metrics?: TrafficMetrics
   /** Milliseconds since the epoch. */
   readonly wallClock: () => number
   /** Monotonic milliseconds. */
@@ -98,8 +100,7 @@ export async function buildParts(loaded: Loaded, surroundings: Surroundings): Pr
   return partsOf(shared, gate, { plain: plain?.server, doors: plain === undefined ? [front] : [front, plain.door], stopPace: watchPace(shared) })
 }
 
-function share(loaded: Loaded, { log, seed, workers = 1, ticketKeys, learned, wallClock, monotonic }: Surroundings): Shared {
-  const metrics = createTrafficMetrics()
+function share(loaded: Loaded, { log, seed, workers = 1, ticketKeys, learned, metrics = createTrafficMetrics(), wallClock, monotonic }: Surroundings): Shared {
   zeroHandshakes(metrics)
   const needs = { recorder: new Recorder(metrics, log, wallClock), monotonic, learned, sockets: { value: 0 } }
   return {

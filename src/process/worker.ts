@@ -1,7 +1,7 @@
 // A worker process: carries the traffic, and does what the supervisor says.
 import { randomBytes } from 'node:crypto'
 import { loadConfig, type Loaded } from '../config/load.ts'
-import { createLogger, type LogSink } from '../observe/log.ts'
+import { createLogger, createLoggerOver, type LogSink } from '../observe/log.ts'
 import { prettyFor } from '../observe/pretty.ts'
 import type { Cell } from '../observe/family.ts'
 import { buildParts, type Parts } from './build.ts'
@@ -9,6 +9,7 @@ import { collectEarly } from './collector.ts'
 import { measureLoop } from './loop.ts'
 import { Outlets } from './outlets.ts'
 import { watchMemory } from './memory.ts'
+import { rehearse } from './rehearsal.ts'
 import { drain, listen, stop } from './traffic.ts'
 import { keyInFile } from '../sas/delegation-key.ts'
 import type { UserDelegationKey } from '../sas/signing-keys.ts'
@@ -32,6 +33,7 @@ async function run(orders: WorkerOrders): Promise<void> {
   const addresses = await listen(parts, config, { ports: orders.ports, shared: orders.workers > 1 })
   obey(parts, sink, outlets)
   tell({ kind: 'listening', addresses })
+  void rehearse({ log: createLoggerOver('info', { write: () => undefined }), wallClock, monotonic })
 }
 
 async function build(loaded: Loaded, { workers, ticketKeys, learned }: WorkerOrders, { log }: LogSink): Promise<Parts> {

@@ -1,0 +1,38 @@
+// The rehearsal: every scene is played as it is meant, nothing of it stays, and where it cannot be it does no harm.
+import t from 'tap'
+import { createLoggerOver } from '../../src/observe/log.ts'
+import { rehearse } from '../../src/process/rehearsal.ts'
+import { SCENES } from '../../src/process/rehearsal-scenes.ts'
+import type { LogLine } from '../support/gate.ts'
+import { until } from '../support/until.ts'
+
+const monotonic = (): number => performance.now()
+
+void t.test('each kind of request is made and comes to the end that it is for', async (test) => {
+  const lines: LogLine[] = []
+  const log = createLoggerOver('info', { write: (line) => void lines.push(JSON.parse(line) as LogLine) })
+  test.equal(await rehearse({ log, wallClock: Date.now, monotonic }), SCENES.length)
+  const told = new Set(lines.map((line) => ['msg', 'method', 'service', 'status', 'sas', 'reason', 'broken'].flatMap((name) => (line[name] === undefined ? [] : [JSON.stringify(line[name])])).join(' ').replaceAll('"', '')))
+  const wanted = [
+    'request GET blob 200', 'request GET blob 404', 'request HEAD blob 200', 'request PUT blob 200', 'request DELETE blob 200',
+    'request GET blob 200 tightened', 'request GET blob 403 sas-signature', 'request GET api 200', 'request POST api 200',
+    'request PUT blob 400 http-malformed', 'request PUT blob 499 true', 'request GET blob 200 true', 'request GET unknown 421 host-not-sni', 'request  unknown 400 http-malformed',
+    'refused plaintext-http',
+  ]
+  test.strictSame(wanted.filter((one) => !told.has(one)), [], [...told].join(', '))
+  for (const version of ['TLSv1.2', 'TLSv1.3']) test.ok(lines.some(({ tls }) => tls === version), version)
+})
+
+const open = (): string => process.getActiveResourcesInfo().filter((it) => /TCP|TLS|Server/.test(it)).toSorted().join()
+
+void t.test('nothing of it stays', async (test) => {
+  const before = open()
+  await rehearse({ log: createLoggerOver('silent', { write: () => undefined }), wallClock: Date.now, monotonic })
+  await until(() => open() === before, 'everything closed')
+  test.equal(open(), before)
+})
+
+void t.test('where it cannot be, that is all', async (test) => {
+  const log = createLoggerOver('silent', { write: () => undefined })
+  test.equal(await rehearse({ log, wallClock: () => NaN, monotonic }), 0)
+})
