@@ -46,7 +46,7 @@ export function standIn(request: IncomingMessage, reply: ServerResponse): void {
 const EMPTY = Buffer.alloc(0)
 
 /** In this order: what most clients do comes first. */
-export const SCENES: readonly ((stage: Stage) => Promise<void>)[] = [keptConnection, sharedAccess, bulk, api, givenUp, unreadable, notTls, olderClient]
+export const SCENES: readonly ((stage: Stage) => Promise<void>)[] = [keptConnection, sharedAccess, bulk, api, givenUp, unreadable, notTls, leftHandshake, olderClient]
 
 async function keptConnection(stage: Stage): Promise<void> {
   await over(stage, {}, async (socket) => {
@@ -72,10 +72,10 @@ async function sharedAccess(stage: Stage): Promise<void> {
 
 /** Both ways, each with a reader or writer that has to wait. */
 async function bulk(stage: Stage): Promise<void> {
-  await over(stage, {}, (socket) => untilClosed(socket, head('GET', '/c/large', 'Connection: close')))
+  await over(stage, {}, (socket) => sendAndRead(socket, head('GET', '/c/large', 'Connection: close')))
   await over(stage, {}, async (socket) => {
     socket.write(head('PUT', '/c/large', `Connection: close\r\nContent-Length: ${LARGE.length}`))
-    await untilClosed(socket, LARGE)
+    await sendAndRead(socket, LARGE)
   })
 }
 
@@ -91,7 +91,7 @@ async function givenUp(stage: Stage): Promise<void> {
   const length = `Content-Length: ${2 * LARGE.length}`
   await over(stage, {}, async (socket) => {
     socket.end(`${head('PUT', '/c/large', length)}part`)
-    await untilClosed(socket, undefined)
+    await closed(socket)
   })
   for (const text of [head('PUT', '/c/large', `${length}\r\nExpect: 100-continue`), head('GET', '/c/large')]) {
     await over(stage, {}, async (socket, connection) => {
@@ -103,13 +103,33 @@ async function givenUp(stage: Stage): Promise<void> {
 
 async function unreadable(stage: Stage): Promise<void> {
   await over(stage, {}, (socket) => ask(socket, head('GET', '/', '', 'nobody.invalid')))
-  await over(stage, {}, (socket) => untilClosed(socket, 'GET / HTTP/1.1\r\nno field\r\n\r\n'))
+  await over(stage, {}, (socket) => sendAndRead(socket, 'GET / HTTP/1.1\r\nno field\r\n\r\n'))
 }
 
 async function notTls({ port }: Stage): Promise<void> {
   const socket = connectTcp({ host: '127.0.0.1', port })
-  socket.on('error', ignore)
-  await untilClosed(socket, head('GET', '/'))
+  socket.write(head('GET', '/'))
+  await closed(socket)
+}
+
+/** Enough for a hello to be answered. */
+const MOMENT_MS = 2
+/** The beginning of a record that would hold a hello. */
+const HALF_A_HELLO = Buffer.from([22, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3])
+
+/** Clients that are gone, politely or not, before a word, in the middle of their hello, and when the handshake has begun. */
+async function leftHandshake({ port, certificate }: Stage): Promise<void> {
+  for (const leave of ['end', 'resetAndDestroy'] as const) {
+    for (const said of [EMPTY, HALF_A_HELLO]) {
+      const socket = connectTcp({ host: '127.0.0.1', port })
+      socket.once('connect', () => socket.write(said, () => socket[leave]()))
+      await closed(socket)
+    }
+    const connection = connectTcp({ host: '127.0.0.1', port })
+    const socket = connectTls({ socket: connection, servername: STORAGE_HOST, ca: certificate })
+    connection.once('connect', () => setTimeout(() => connection[leave](), MOMENT_MS))
+    await closed(socket)
+  }
 }
 
 /** TLS 1.2, and a session of 1.3 that is resumed. */
@@ -154,12 +174,17 @@ function ask(socket: Socket, request: string): Promise<void> {
   })
 }
 
-/** Sends what there is, and reads until the connection has ended. */
-function untilClosed(socket: Socket, bytes: Buffer | string | undefined): Promise<void> {
+function sendAndRead(socket: Socket, bytes: Buffer | string): Promise<void> {
+  socket.write(bytes)
+  return closed(socket)
+}
+
+/** Reads until the connection has ended, however that comes. */
+function closed(socket: Socket): Promise<void> {
   return new Promise((resolve) => {
+    socket.on('error', ignore)
     socket.once('close', () => resolve())
     socket.resume()
-    if (bytes !== undefined) socket.write(bytes)
   })
 }
 
