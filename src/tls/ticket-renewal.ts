@@ -1,6 +1,6 @@
 // Session tickets that are renewed when they are used. Node's own handling gives no new ticket in a resumed TLS 1.3 session, so
 // that a client that uses each ticket once, as RFC 8446 appendix C.4 advises, would resume only every second time.
-import { randomBytes } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 import type { SecureContext, Server } from 'node:tls'
 
 /** What OpenSSL does with a ticket (SSL_CTX_set_tlsext_ticket_key_evp_cb): none, seal with it, open it, open it and give a new one. */
@@ -17,12 +17,17 @@ interface NativeContext {
   onticketkeycallback: (name: Buffer, iv: Buffer, seals: boolean) => Answer
 }
 
+const IV_LENGTH = 16
+/** Initialization vectors that are made at once: asking for each costs a hundredth of a handshake. */
+const IVS = 256
+
 /** Seals and opens the tickets of every context it is put on, with the keys in force. */
 export class TicketSeal {
   #name: Buffer
   #mac: Buffer
   #cipher: Buffer
   #renews = false
+  #ivs = Buffer.alloc(0)
 
   /** `keys` are 48 bytes as node:tls takes them: name, MAC key, cipher key. */
   constructor(keys: Buffer) {
@@ -55,10 +60,18 @@ export class TicketSeal {
   }
 
   #answer(name: Buffer, seals: boolean): Answer {
-    if (seals) return [SEAL, this.#mac, this.#cipher, this.#name, randomBytes(16)]
+    if (seals) return [SEAL, this.#mac, this.#cipher, this.#name, this.#freshIv()]
     // Node reads both keys before it looks at the answer, and ends the process where they are not there.
     if (!name.equals(this.#name)) return [UNKNOWN, this.#mac, this.#cipher]
     return [this.#renews ? OPEN_AND_RENEW : OPEN, this.#mac, this.#cipher]
+  }
+
+  /** Given once each. */
+  #freshIv(): Buffer {
+    if (this.#ivs.length === 0) this.#ivs = randomFillSync(Buffer.alloc(IVS * IV_LENGTH))
+    const iv = this.#ivs.subarray(0, IV_LENGTH)
+    this.#ivs = this.#ivs.subarray(IV_LENGTH)
+    return iv
   }
 }
 
