@@ -16,7 +16,7 @@ function start(keys: Buffer): { readonly seal: TicketSeal; readonly ask: Callbac
     onticketkeycallback: () => [-1],
   }
   const seal = new TicketSeal(keys)
-  seal.putOn({ context: native } as unknown as SecureContext)
+  seal.putOn({ context: native } as SecureContext)
   return { seal, ask: (...given) => (native.enabled ? native.onticketkeycallback(...given) : [-1]) }
 }
 
