@@ -1,6 +1,5 @@
 // What OpenSSL is told of each ticket: with which keys, and that no two are sealed alike.
 import { randomBytes } from 'node:crypto'
-import type { SecureContext } from 'node:tls'
 import t from 'tap'
 import { TicketSeal } from '../../src/tls/ticket-renewal.ts'
 
@@ -16,7 +15,7 @@ function start(keys: Buffer): { readonly seal: TicketSeal; readonly ask: Callbac
     onticketkeycallback: () => [-1],
   }
   const seal = new TicketSeal(keys)
-  seal.putOn({ context: native } as SecureContext)
+  seal.putOn({ context: native })
   return { seal, ask: (...given) => (native.enabled ? native.onticketkeycallback(...given) : [-1]) }
 }
 
