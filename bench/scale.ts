@@ -55,8 +55,12 @@ async function idle(): Promise<void> {
   const end = await hold(gate, 10_000)
   await pause(2000)
   const held = gate.memory()
+  await told('load', ['get', ...to(gate), '--conns', 64, '--secs', 6])
+  const beside = await costOfGet(gate, 10)
   const { still_open = 0 } = await end()
   note('10,000 idle connections', `${held.toFixed(0)} MB, ${(((held - fresh) * 1e6) / Math.max(1, still_open) / 1000).toFixed(1)} kB each, ${still_open} open`)
+  note('small GET, 10 busy connections beside 10,000 idle ones', beside)
+  note('the same without the idle ones', await costOfGet(gate, 10))
   await gate.stop()
 }
 
