@@ -33,6 +33,7 @@ const ANY_SIGNATURE = `${'A'.repeat(43)}=`
 export function standIn(request: IncomingMessage, reply: ServerResponse): void {
   const path = request.url ?? ''
   request.on('error', ignore)
+  reply.on('error', ignore)
   request.resume()
   request.once('end', () => {
     const body = request.method === 'PUT' || request.method === 'DELETE' ? EMPTY : path.startsWith('/c/large') ? LARGE : SMALL
@@ -107,7 +108,7 @@ async function unreadable(stage: Stage): Promise<void> {
 }
 
 async function notTls({ port }: Stage): Promise<void> {
-  const socket = connectTcp({ host: '127.0.0.1', port })
+  const socket = dial(port)
   socket.write(head('GET', '/'))
   await closed(socket)
 }
@@ -121,11 +122,11 @@ const HALF_A_HELLO = Buffer.from([22, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3])
 async function leftHandshake({ port, certificate }: Stage): Promise<void> {
   for (const leave of ['end', 'resetAndDestroy'] as const) {
     for (const said of [EMPTY, HALF_A_HELLO]) {
-      const socket = connectTcp({ host: '127.0.0.1', port })
+      const socket = dial(port)
       socket.once('connect', () => socket.write(said, () => socket[leave]()))
       await closed(socket)
     }
-    const connection = connectTcp({ host: '127.0.0.1', port })
+    const connection = dial(port)
     const socket = connectTls({ socket: connection, servername: STORAGE_HOST, ca: certificate })
     connection.once('connect', () => setTimeout(() => connection[leave](), MOMENT_MS))
     await closed(socket)
@@ -145,7 +146,7 @@ async function olderClient(stage: Stage): Promise<void> {
 
 /** Opens a connection and TLS over it, does something with them, and ends them. Rejects where they do not come up. */
 async function over({ port, certificate }: Stage, options: ConnectionOptions, act: (socket: TLSSocket, connection: Socket) => Promise<void>): Promise<void> {
-  const connection = connectTcp({ host: '127.0.0.1', port })
+  const connection = dial(port)
   const socket = connectTls({ socket: connection, servername: STORAGE_HOST, ca: certificate, ALPNProtocols: ['http/1.1'], ...options })
   try {
     await new Promise<void>((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject).once('close', reject))
@@ -154,6 +155,11 @@ async function over({ port, certificate }: Stage, options: ConnectionOptions, ac
   } finally {
     socket.destroy()
   }
+}
+
+/** A connection whose faults are told by its end: an 'error' without a listener would end the worker. */
+function dial(port: number): Socket {
+  return connectTcp({ host: '127.0.0.1', port }).on('error', ignore)
 }
 
 function head(method: string, path: string, field = '', host = STORAGE_HOST): string {

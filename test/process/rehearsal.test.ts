@@ -1,8 +1,13 @@
 // The rehearsal: every scene is played as it is meant, nothing of it stays, and where it cannot be it does no harm.
+import { createSecretKey, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import t from 'tap'
 import { createLoggerOver } from '../../src/observe/log.ts'
+import { addressText, portOf } from '../../src/process/messages.ts'
 import { rehearse } from '../../src/process/rehearsal.ts'
-import { SCENES } from '../../src/process/rehearsal-scenes.ts'
+import { SCENES, STORAGE_HOST } from '../../src/process/rehearsal-scenes.ts'
+import { selfSigned } from '../../src/tls/self-signed.ts'
 import type { LogLine } from '../support/gate.ts'
 import { until } from '../support/until.ts'
 
@@ -35,4 +40,15 @@ void t.test('nothing of it stays', async (test) => {
 void t.test('where it cannot be, that is all', async (test) => {
   const log = createLoggerOver('silent', { write: () => undefined })
   test.equal(await rehearse({ log, wallClock: () => NaN, monotonic }), 0)
+})
+
+void t.test('a scene that cannot be played ends, and brings nothing else down', async (test) => {
+  const server = createServer()
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const port = portOf(addressText(server.address()))
+  await new Promise((resolve) => server.close(resolve))
+  const stage = { port, certificate: selfSigned([STORAGE_HOST], Date.now()).cert, key: createSecretKey(randomBytes(32)) }
+  // An 'error' that nobody listens to would fail this file.
+  const ends = await Promise.allSettled(SCENES.map((scene) => scene(stage)))
+  test.equal(ends.length, SCENES.length)
 })
