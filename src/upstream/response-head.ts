@@ -58,7 +58,7 @@ function skip(text: string, at: number, wanted: number): number {
   return end
 }
 
-/** Where the line goes on to that begins at `at`, up to its CRLF or the end of the text; no other control character is in it. */
+/** The end of the line that begins at `at`: its CRLF, or the end of the text. No other control character may be in it. */
 function endOfLine(text: string, at: number): number {
   const end = skip(text, at, VALUE)
   if (end < text.length && (text.charCodeAt(end) !== CR || text.charCodeAt(end + 1) !== LF)) broken('REPLY_CONTROL_CHARACTER')
@@ -96,7 +96,7 @@ export function parseResponseHead(text: string, method: string): ResponseHead {
   return finish(Number(line[2]), line[3] ?? '', draft, method, http11)
 }
 
-/** One pass over the characters: a regular expression over the whole head and one map of names cost three times as much. */
+/** One pass over the characters: a regular expression over the whole head and a map of all names cost twice as much. */
 function readFields(text: string, from: number, draft: Draft): void {
   for (let at = from; at < text.length; ) {
     const colon = skip(text, at, NAME)
