@@ -8,8 +8,9 @@ import { addressText, portOf } from '../../src/process/messages.ts'
 import { rehearse } from '../../src/process/rehearsal.ts'
 import { SCENES, STORAGE_HOST } from '../../src/process/rehearsal-scenes.ts'
 import { selfSigned } from '../../src/tls/self-signed.ts'
-import type { LogLine } from '../support/gate.ts'
-import { until } from '../support/until.ts'
+import { serveGate, type LogLine } from '../support/gate.ts'
+import { createRealm } from '../support/realm.ts'
+import { pause, until } from '../support/until.ts'
 
 const monotonic = (): number => performance.now()
 
@@ -35,6 +36,15 @@ void t.test('nothing of it stays', async (test) => {
   await rehearse({ log: createLoggerOver('silent', { write: () => undefined }), wallClock: Date.now, monotonic })
   await until(() => open() === before, 'everything closed')
   test.equal(open(), before)
+})
+
+void t.test('a worker that has rehearsed has counted and told nothing', async (test) => {
+  const gate = await serveGate(test, await createRealm(test), { storage: { blob: 1 } })
+  const cpu = (): Promise<number> => gate.metric('process_cpu_seconds_total')
+  // It is over when the worker does nothing any more.
+  for (let [before, now] = [-1, await cpu()]; now - before > 0.1; [before, now] = [now, await cpu()]) await pause(300)
+  for (const name of ['tidegate_connections_total', 'tidegate_tls_handshakes_total', 'tidegate_requests_total', 'tidegate_refusals_total']) test.equal(await gate.metric(name, name === 'tidegate_connections_total' ? { listener: 'tls' } : {}), 0, name)
+  test.strictSame([...gate.lines('request'), ...gate.lines('refused')], [])
 })
 
 void t.test('where it cannot be, that is all', async (test) => {
