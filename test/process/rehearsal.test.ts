@@ -60,5 +60,5 @@ void t.test('a scene that cannot be played ends, and brings nothing else down', 
   const stage = { port, certificate: selfSigned([STORAGE_HOST], Date.now()).cert, key: createSecretKey(randomBytes(32)) }
   // An 'error' that nobody listens to would fail this file.
   const ends = await Promise.allSettled(SCENES.map((scene) => scene(stage)))
-  test.equal(ends.length, SCENES.length)
+  test.ok(ends.filter(({ status }) => status === 'rejected').length > SCENES.length / 2, 'most say that they had no connection, and none waits for one')
 })
