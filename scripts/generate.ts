@@ -5,6 +5,7 @@ import { KINDS } from '../src/config/kinds.ts'
 import { FILE, type Node } from '../src/config/schema.ts'
 import { UNBUILT } from '../src/config/unbuilt.ts'
 import { dashboardText } from './dashboard.ts'
+import { filesText } from './files.ts'
 
 const ROOT = new URL('../', import.meta.url)
 const BEGIN = '<!-- reference: written by scripts/generate.ts, do not edit -->'
@@ -14,6 +15,7 @@ const END = '<!-- end of reference -->'
 export const GENERATED: readonly { readonly file: string; readonly content: () => string }[] = [
   { file: 'config/tidegate.schema.json', content: () => `${JSON.stringify(jsonSchema(), null, 2)}\n` },
   { file: 'deploy/chart/files/dashboard.json', content: dashboardText },
+  { file: 'docs/files.md', content: filesText },
   { file: 'docs/configuration.md', content: () => between(readFileSync(new URL('docs/configuration.md', ROOT), 'utf8'), reference()) },
 ]
 

@@ -63,9 +63,11 @@ void t.test('every metric is in docs/operations.md, and no page names one that i
   const names = new Set(families.map(({ name }) => name).filter((name) => name.startsWith('tidegate_')))
   const histograms = families.filter(({ type }) => String(type) === 'histogram').flatMap(({ name }) => ['bucket', 'sum', 'count'].map((part) => `${name}_${part}`))
   const operations = namesIn('docs/operations.md')
+  const [, missing = ''] = read('docs/reference.md').split('## 14. Not built yet')
+  const unbuilt = new Set(missing.match(/tidegate_\w+/g))
   for (const name of names) test.ok(operations.has(name), `${name} is in docs/operations.md`)
   for (const page of PAGES) {
-    for (const name of namesIn(page)) test.ok(names.has(name) || histograms.includes(name), `${name} in ${page}`)
+    for (const name of namesIn(page)) test.ok(names.has(name) || unbuilt.has(name) || histograms.includes(name), `${name} in ${page}`)
   }
 })
 
@@ -116,13 +118,3 @@ void t.test('every top-level key of the configuration is in docs/configuration.m
   for (const key of Object.keys(FILE.properties)) test.ok(page.includes(`| \`${key}\` |`), key)
 })
 
-void t.test('the contract says on top what is not built, as the configuration does', async (test) => {
-  const [note = ''] = read('docs/contract.md').split('\n---\n')
-  test.strictSame([...note.matchAll(/^> \| `([^`]+)` \|/gm)].map(([, path]) => path), UNBUILT.map(({ path }) => path))
-})
-
-void t.test('docs/architecture.md has one line for each source', async (test) => {
-  const [list = ''] = read('docs/architecture.md').split('\n## The way of a request')
-  const named = [...list.matchAll(/^(?:\| )?`(?:src\/)?((?:[a-z]+\/)*[\w.-]+\.ts)` [|·]/gm)].map(([, path = '']) => `src/${path}`)
-  test.strictSame(named.toSorted(), SOURCES)
-})

@@ -2,74 +2,9 @@
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, sep } from 'node:path'
 import t from 'tap'
+import { AMBIENT, AMBIENT_EDGES, EDGES, PURE, RANKS, WALL_CLOCK, WALL_CLOCK_FILES } from './support/walls.ts'
 
 const SRC = join(import.meta.dirname, '../src')
-
-const RANKS: Readonly<Record<string, number>> = { 'refusal.ts': 0, 'roll.ts': 0, azure: 1, observe: 1, sas: 2, tls: 2, door: 2, upstream: 3, gate: 4, config: 4, process: 5, cli: 6 }
-
-/** What a file without a line in EDGES may import of the outside. `node:net` for its two pure names only. */
-const PURE: Readonly<Record<string, readonly string[] | 'all'>> = {
-  'node:crypto': ['X509Certificate', 'constants', 'createHash', 'createHmac', 'createPrivateKey', 'createSecretKey', 'hkdfSync', 'timingSafeEqual'],
-  'node:buffer': 'all',
-  'node:url': 'all',
-  'node:net': ['isIP', 'isIPv4', 'isIPv6', 'BlockList'],
-  'lru-cache': 'all',
-}
-
-/** The holes in the wall: a file, and the outside modules that it may use beyond the pure ones. A new one is a line in a review. */
-const EDGES: Readonly<Record<string, readonly string[]>> = {
-  'cli/arguments.ts': ['node:util'],
-  'cli/main.ts': ['node:module'],
-  'cli/serve.ts': ['node:util'],
-  'config/disk.ts': ['node:fs/promises', 'node:path'],
-  'config/load.ts': ['node:path'],
-  'config/schema.ts': ['typebox'],
-  'config/text.ts': ['yaml'],
-  'door/front-door.ts': ['node:net'],
-  'gate/api-proxy.ts': ['@fastify/http-proxy', 'node:http'],
-  'gate/app.ts': ['fastify', 'node:https'],
-  'gate/batch.ts': ['node:stream'],
-  'gate/reply-stream.ts': ['node:stream'],
-  'gate/kernel-state.ts': ['node:fs', 'node:fs/promises'],
-  'observe/audit.ts': ['node:fs'],
-  'observe/log.ts': ['node:fs', 'pino'],
-  'observe/metrics.ts': ['prom-client'],
-  'observe/tracing.ts': ['@opentelemetry/api', '@opentelemetry/exporter-trace-otlp-http', '@opentelemetry/resources', '@opentelemetry/sdk-trace-base'],
-  'observe/pretty.ts': ['node:tty', 'pino-pretty'],
-  'process/admin.ts': ['fastify'],
-  'process/collector.ts': ['node:v8'],
-  'process/notify.ts': ['node:child_process'],
-  'process/rehearsal.ts': ['node:crypto', 'node:https'],
-  'process/rehearsal-scenes.ts': ['node:net', 'node:tls'],
-  'process/reports.ts': ['node:os'],
-  'process/descriptors.ts': ['node:fs'],
-  'process/memory.ts': ['node:fs', 'node:v8'],
-  'process/routes.ts': ['node:tls'],
-  'process/serve.ts': ['close-with-grace', 'node:os'],
-  'process/seal.ts': ['node:fs', 'node:inspector'],
-  'process/status.ts': ['node:fs'],
-  'process/supervisor.ts': ['node:cluster'],
-  'process/tickets.ts': ['node:crypto'],
-  'process/totals.ts': ['prom-client'],
-  'process/worker.ts': ['node:crypto'],
-  'tls/cert-store.ts': ['node:tls'],
-  'tls/self-signed.ts': ['node:crypto'],
-  'tls/ticket-renewal.ts': ['node:crypto'],
-  'upstream/dial.ts': ['node:net', 'node:tls'],
-}
-
-/** Clocks, randomness, the environment and timers reach a file without any import. */
-const AMBIENT = /\b(?:Date\.now\(|new Date\(\)|performance\.|Math\.random\(|process\.(?!nextTick)|setTimeout\(|setInterval\(|setImmediate\(|fetch\(|globalThis\b)/
-const AMBIENT_EDGES = new Set([
-  'cli/arguments.ts', 'cli/check.ts', 'cli/inspect.ts', 'cli/main.ts', 'cli/mint.ts', 'cli/serve.ts', 'cli/voice.ts', 'door/front-door.ts', 'door/plaintext.ts', 'gate/api-proxy.ts', 'gate/deliver.ts', 'gate/half-closed.ts', 'gate/pace.ts', 'gate/websocket.ts', 'observe/log.ts', 'observe/tracing.ts',
-  'process/collector.ts', 'process/memory.ts', 'process/loop.ts', 'process/notify.ts', 'process/page/script.ts', 'process/questions.ts', 'process/rehearsal.ts', 'process/rehearsal-scenes.ts', 'process/reload.ts', 'process/reports.ts', 'process/seal.ts', 'process/serve.ts', 'process/status.ts', 'process/supervisor.ts', 'process/tickets.ts', 'process/traffic.ts', 'process/worker.ts', 'upstream/closure.ts', 'upstream/dial.ts', 'upstream/pool.ts',
-])
-
-/** The wall clock steps: it says when something happened, and what a token or a certificate is worth; never how long. */
-const WALL_CLOCK = /\bDate\.now\(|\bnew Date\(\)/
-const WALL_CLOCK_FILES = new Set([
-  'cli/check.ts', 'cli/inspect.ts', 'cli/mint.ts', 'cli/serve.ts', 'observe/log.ts', 'process/page/script.ts', 'process/reload.ts', 'process/reports.ts', 'process/serve.ts', 'process/supervisor.ts', 'process/tickets.ts', 'process/worker.ts',
-])
 
 interface Import {
   readonly from: string

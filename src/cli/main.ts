@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // The command line: picks the command, sets the exit code. Commands are loaded when they are asked for.
 import { enableCompileCache } from 'node:module'
-import { COMPILE_CACHE } from '../process/compile-cache.ts'
-import { sealMemory } from '../process/seal.ts'
+import { COMPILE_CACHE } from '../host/compile-cache.ts'
+import { sealMemory } from '../host/seal.ts'
 
 interface Command {
   readonly says: string

@@ -3,24 +3,9 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Detail } from '../refusal.ts'
-import type { RollMember } from '../roll.ts'
-
-/** What a ClientHello said, as far as later steps need it; tls/client-hello.ts reads it. */
-export interface Offer {
-  readonly version: number
-  readonly suites: readonly number[]
-  readonly groups: readonly number[]
-  readonly keyShares: readonly number[]
-  readonly signatures: readonly number[]
-  readonly serverName: string | undefined
-}
-
-/** What a verified client certificate says; tls/peer.ts reads it. */
-export interface Peer {
-  readonly names: readonly string[]
-  readonly der: string
-  readonly validUntil: number
-}
+import type { RollMember } from '../members.ts'
+import type { ClientHello } from '../tls/client-hello.ts'
+import type { PeerIdentity } from '../tls/peer.ts'
 
 /** An accepted connection. */
 export interface Arrival extends RollMember {
@@ -35,11 +20,11 @@ export interface Arrival extends RollMember {
   /** Monotonic milliseconds. */
   readonly acceptedAt: number
   /** Undefined until the hello is whole. */
-  offer: Offer | undefined
+  offer: ClientHello | undefined
   /** Of the finished handshake, e.g. TLSv1.3; empty before. */
   tlsVersion: string
   /** The verified client certificate, if one was shown. */
-  peer: Peer | undefined
+  peer: PeerIdentity | undefined
   /** It showed a certificate that is too weak for us. */
   weakPeer: boolean
   /** The connection ends with its next reply: the trust that it rests on has changed. */

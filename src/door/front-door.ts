@@ -2,13 +2,14 @@
 // hands the connection to TLS or refuses it (contract section 5).
 import { createServer, isIPv6, type BlockList, type Server, type Socket } from 'node:net'
 import type { Server as TlsServer } from 'node:tls'
-import { Roll } from '../roll.ts'
+import { Roll } from '../members.ts'
 import { Refusal, type Detail, type Reason } from '../refusal.ts'
-import type { OfferNote } from '../observe/offers.ts'
+import { readClientHello, type ClientHello } from '../tls/client-hello.ts'
 import type { Recorder } from '../observe/recorder.ts'
-import { amendArrival, describeArrival, recordArrival, type Arrival, type Offer } from './arrival.ts'
+import { amendArrival, describeArrival, recordArrival, type Arrival } from './arrival.ts'
 import type { Census } from './census.ts'
 import { classify, type FirstBytes } from './first-bytes.ts'
+import { describeOffer, noteOf } from './offer.ts'
 import { parseProxyHeader } from './proxy-header.ts'
 import { plainHead, readPlainHead, refusePlaintext, type PlaintextOptions } from './plaintext.ts'
 
@@ -20,16 +21,10 @@ export interface DoorOptions {
   readonly plaintext: PlaintextOptions
   /** A PROXY header is required from these addresses and refused from all others; undefined where none is expected. */
   readonly balancers: BlockList | undefined
-  /** Reads a hello: `more` when it is not whole, `malformed` when TLS has to say what is wrong. */
-  readonly readHello: (bytes: Buffer) => Offer | 'more' | 'malformed'
-  /** What is counted of a hello. */
-  readonly noteOf: (offer: Offer | undefined) => OfferNote
   /** Called with a hello in the very turn before TLS reads it. */
-  readonly entersTls: (offer: Offer | undefined) => void
+  readonly entersTls: (offer: ClientHello | undefined) => void
   /** Monotonic milliseconds. */
   readonly monotonic: () => number
-  /** What a client offered, for the log. */
-  readonly describeOffer: (offer: Offer | undefined) => Detail
 }
 
 export interface FrontDoor {
@@ -166,13 +161,13 @@ class Door implements FrontDoor {
   }
 
   #greet(socket: Socket, arrival: Arrival, bytes: Buffer): boolean {
-    const offer = this.#options.readHello(bytes)
+    const offer = readClientHello(bytes)
     if (offer === 'more') return false
     arrival.offer = offer === 'malformed' ? undefined : offer
-    this.#recorder.helloRead(arrival.address, this.#options.noteOf(arrival.offer))
+    this.#recorder.helloRead(arrival.address, noteOf(arrival.offer))
     if (arrival.offer?.version === SSL3) return this.#refuseSsl3(socket, arrival)
     if (!this.#options.census.beginHandshake(arrival)) {
-      this.#refuse(socket, arrival, new Refusal('too-many-handshakes'), this.#options.describeOffer(arrival.offer))
+      this.#refuse(socket, arrival, new Refusal('too-many-handshakes'), describeOffer(arrival.offer))
       return true
     }
     socket.removeListener('end', destroy)
@@ -186,7 +181,7 @@ class Door implements FrontDoor {
   /** OpenSSL would say handshake_failure, for want of the right alert in SSL 3; RFC 8446 appendix D.2 asks for it all the same (security.md T1). */
   #refuseSsl3(socket: Socket, arrival: Arrival): true {
     this.#pending.leave(arrival)
-    this.#note(arrival, new Refusal('tls-version'), this.#options.describeOffer(arrival.offer))
+    this.#note(arrival, new Refusal('tls-version'), describeOffer(arrival.offer))
     socket.write(PROTOCOL_VERSION_ALERT)
     socket.destroySoon()
     return true
@@ -242,7 +237,7 @@ class Door implements FrontDoor {
     const spoken: FirstBytes = bytes.length === 0 ? 'more' : classify(bytes)
     if (spoken === 'http') return this.#sayHttps(socket, arrival, plainHead(bytes.toString('latin1')))
     if (bytes.length === 0 && !arrival.handshaking) this.#recorder.plaintextSeen('silence')
-    if (arrival.handshaking) this.#refuse(socket, arrival, new Refusal('tls-timeout'), this.#options.describeOffer(arrival.offer))
+    if (arrival.handshaking) this.#refuse(socket, arrival, new Refusal('tls-timeout'), describeOffer(arrival.offer))
     else this.#refuse(socket, arrival, new Refusal('hello-timeout'), { bytes: bytes.length })
   }
 }

@@ -6,8 +6,8 @@ import { parseTarget, type Target } from '../azure/target.ts'
 import { admitSas, type KeptResults, type SasVerdict } from '../sas/admission.ts'
 import { authorizePeer, type PeerIdentity, type PeerRules } from '../tls/peer.ts'
 import { matchRoute, matchSite, isApis, hostName, type ApiRoute, type Route, type Site, type SiteTable, type StorageRoute } from '../upstream/routes.ts'
-import { editFields } from './resign.ts'
-import { judgeSources, type JudgedSource, type SourceHost } from './sources.ts'
+import { editFields } from './storage/resign.ts'
+import { judgeSources, type JudgedSource, type SourceHost } from './storage/sources.ts'
 import type { RequestFields } from './headers.ts'
 
 /** All that decides over a request, as one frozen value. */

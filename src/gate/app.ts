@@ -4,7 +4,7 @@ import fastify, { type FastifyInstance } from 'fastify'
 import type { IncomingMessage } from 'node:http'
 import { createServer, type Server, type ServerOptions } from 'node:https'
 import type { TLSSocket } from 'node:tls'
-import { registerApiProxy } from './api-proxy.ts'
+import { registerApiProxy } from './api/api-proxy.ts'
 import { Handlers, type HandlerOptions } from './handlers.ts'
 
 export interface GateOptions extends HandlerOptions {

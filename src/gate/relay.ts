@@ -4,9 +4,9 @@ import type { ReplyHandler } from '../upstream/exchange.ts'
 import { UpstreamFailure, upstreamRefusal } from '../upstream/failure.ts'
 import type { ResponseHead } from '../upstream/response-head.ts'
 import { dropRest, lingerAtEnd, restIsShort } from './deliver.ts'
-import type { Dispatch, ForwardContext } from './forward.ts'
+import type { Dispatch, ForwardContext } from './storage/forward.ts'
 import { downstreamHeaders, fieldValue } from './headers.ts'
-import { editBatchReply, editReplyFields } from './reply-edits.ts'
+import { editBatchReply, editReplyFields } from './storage/reply-edits.ts'
 import type { Transaction } from './transaction.ts'
 
 const SMALL_BODY = 65536

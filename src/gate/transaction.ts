@@ -4,7 +4,7 @@ import type { TLSSocket } from 'node:tls'
 import { arrivalOf, type Arrival } from '../door/arrival.ts'
 import type { Recorder, RouteNumbers } from '../observe/recorder.ts'
 import type { Refusal } from '../refusal.ts'
-import type { Roll, RollMember } from '../roll.ts'
+import type { Roll, RollMember } from '../members.ts'
 import type { Exchange } from '../upstream/exchange.ts'
 import type { RequestFields } from './headers.ts'
 

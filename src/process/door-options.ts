@@ -4,10 +4,8 @@ import { Census, type DoorLimits } from '../door/census.ts'
 import type { DoorOptions } from '../door/front-door.ts'
 import type { PlaintextOptions } from '../door/plaintext.ts'
 import { serviceOf, type Snapshot } from '../gate/admit.ts'
-import { describeOffer, noteOf } from '../gate/handshakes.ts'
-import { readClientHello } from '../tls/client-hello.ts'
 import { hostName, isApis } from '../upstream/routes.ts'
-import { roomForConnections } from './descriptors.ts'
+import { roomForConnections } from '../host/descriptors.ts'
 import type { InForce } from './in-force.ts'
 import type { Settings } from './settings.ts'
 
@@ -34,10 +32,7 @@ export function doorOptions(settings: Settings, inForce: InForce, needs: DoorNee
     census: new Census(limitsOf(settings, needs.sockets)),
     balancers: proxyProtocol === undefined ? undefined : networks(proxyProtocol.from),
     plaintext: plaintextOptions(() => inForce.snapshot, needs),
-    readHello: readClientHello,
-    noteOf,
     entersTls: (offer) => inForce.tickets.helloNext(offer?.version === TLS_1_3),
-    describeOffer,
     monotonic: needs.monotonic,
   }
 }

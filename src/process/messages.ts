@@ -1,9 +1,6 @@
 // What supervisor and workers say to each other, through the pipe between them and nowhere else: secrets go through it too.
 import type { AddressInfo } from 'node:net'
-import type { ExposedValues } from '../observe/family.ts'
-import type { IssuerCount } from '../observe/issuers.ts'
-import type { ClientOffers } from '../observe/offers.ts'
-import type { RefusedCount } from '../observe/refused-by.ts'
+import type { Counts } from '../admin/totals.ts'
 
 /**
  * Where a worker finds the log: the supervisor's standard output under another number. As 0 to 2 it would be made to block
@@ -34,14 +31,6 @@ export type FromWorker =
   /** A fault of its own: it drains, and another one should take its place at once. */
   | { readonly kind: 'leaving' }
   | { readonly kind: 'metrics'; readonly id: number; readonly counts: Counts }
-
-/** All that a worker has counted since its start. */
-export interface Counts {
-  readonly values: readonly ExposedValues[]
-  readonly issuers: readonly IssuerCount[]
-  readonly offers: readonly ClientOffers[]
-  readonly refusedBy: readonly RefusedCount[]
-}
 
 /** What a worker is to run. It is given the files as the supervisor checked them, not what the disk holds by now. */
 export interface WorkerOrders {

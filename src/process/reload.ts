@@ -6,6 +6,7 @@ import { planReload } from '../config/plan.ts'
 import type { StateMetrics } from '../observe/metrics.ts'
 import type { Log } from '../observe/recorder.ts'
 import type { Fault } from '../config/fault.ts'
+import type { ReloadRecord } from '../admin/running.ts'
 
 export interface ReloadOptions {
   readonly loaded: Loaded
@@ -15,14 +16,6 @@ export interface ReloadOptions {
   readonly publish: (next: Loaded, checkedAt: number) => Promise<string | undefined>
   /** Told of each configuration that came into force. */
   readonly taken: (loaded: Loaded, generation: number) => void
-}
-
-/** One reload as /status shows it. */
-export interface ReloadRecord {
-  readonly at: string
-  readonly trigger: 'SIGHUP' | 'files'
-  readonly result: 'success' | 'failure'
-  readonly faults: readonly Fault[]
 }
 
 /**

@@ -3,7 +3,7 @@ import { getCACertificates, createSecureContext, type SecureContext } from 'node
 import { SERVICE_NAMES, type ServiceName } from '../azure/services.ts'
 import type { AccountConfig, ApiConfig, Config, StorageConfig, Upstream } from '../config/schema.ts'
 import type { Loaded } from '../config/load.ts'
-import type { SourceHost } from '../gate/sources.ts'
+import type { SourceHost } from '../gate/storage/sources.ts'
 import type { Recorder } from '../observe/recorder.ts'
 import type { SasPolicy } from '../sas/admission.ts'
 import { DelegationKeys, type UserDelegationKey } from '../sas/signing-keys.ts'

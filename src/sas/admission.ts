@@ -7,7 +7,7 @@ import { type KeptRequest, type KeptResult, type KeptResults, nameOf } from './k
 import { readQuery } from './query.ts'
 import { listsParameter } from './signed-request.ts'
 import { type Signer, type SigningKeys, signersFor } from './signing-keys.ts'
-import { NO_KEY, forbid } from './tells.ts'
+import { NO_KEY, forbid } from './error-details.ts'
 import { rewriteQuery, tighten } from './tighten.ts'
 import { parseTime } from './times.ts'
 import { type SasToken, readSas } from './token.ts'

@@ -2,7 +2,7 @@
 // readings, both are given; the signature decides, and the token is signed again with the reading that verified (6.5).
 import { SERVICES, type ServiceName } from '../azure/services.ts'
 import type { SasValues } from './fields.ts'
-import { NOT_WELL_FORMED, WRONG_LEVEL, forbid } from './tells.ts'
+import { NOT_WELL_FORMED, WRONG_LEVEL, forbid } from './error-details.ts'
 import type { SasToken } from './token.ts'
 
 /** One way to read a request: canonicalized resource and snapshot line. */

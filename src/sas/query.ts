@@ -1,7 +1,7 @@
 // Splits a query into its parts and finds the SAS parameters among them, without changing a byte (spec/sas.md 7.2 and
 // step 2 of section 1). It runs on every storage request, so it is one pass that makes no object for a parameter.
 import { COMPANION_NAME, SAS_NAME, type SasName, type SasValues, noValues } from './fields.ts'
-import { rejectParameter } from './tells.ts'
+import { rejectParameter } from './error-details.ts'
 
 export interface SasQuery {
   /** As the client sent it, without the `?`. */

@@ -2,7 +2,7 @@
 // parameters (spec/sas.md 13). Each gives one block of the string to sign.
 import { SAS_NAME, type SasName } from './fields.ts'
 import { parameterValues } from './query.ts'
-import { NOT_WELL_FORMED, forbid, rejectParameter } from './tells.ts'
+import { NOT_WELL_FORMED, forbid, rejectParameter } from './error-details.ts'
 import type { SasToken } from './token.ts'
 
 /** RFC 9110 section 5.1: a field name is a token. */

@@ -5,7 +5,7 @@ import { DELEGATION_NAMES, type SasKind, type SasName, type SasValues } from './
 import type { SasQuery } from './query.ts'
 import { isSignature } from './signature.ts'
 import { type Layout, layoutFor } from './string-to-sign.ts'
-import { NO_LAYOUT, NO_PROTOCOL, NOT_WELL_FORMED, forbid, rejectParameter } from './tells.ts'
+import { NO_LAYOUT, NO_PROTOCOL, NOT_WELL_FORMED, forbid, rejectParameter } from './error-details.ts'
 import { isDate } from './times.ts'
 
 export interface SasToken {

@@ -7,7 +7,7 @@ import { signatureMatches } from './signature.ts'
 import { signedHeaders, signedParameters } from './signed-request.ts'
 import type { Signer } from './signing-keys.ts'
 import { stringToSign } from './string-to-sign.ts'
-import { NOT_MATCHING, NOT_WELL_FORMED, expiryBeforeStart, forbid, outsideInterval, rejectParameter } from './tells.ts'
+import { NOT_MATCHING, NOT_WELL_FORMED, expiryBeforeStart, forbid, outsideInterval, rejectParameter } from './error-details.ts'
 import { parseTime } from './times.ts'
 import type { SasToken } from './token.ts'
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { createAuthority } from '../support/authority.ts'
-import type { SasReport } from '../../src/sas/inspect.ts'
+import type { SasReport } from '../../src/sas/inspect/inspect.ts'
 import { KEY1, KEY2, VECTORS, accountParams, blobParams, issued } from '../sas/ground.ts'
 
 const MAIN = join(import.meta.dirname, '../../src/cli/main.ts')

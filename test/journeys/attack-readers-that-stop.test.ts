@@ -2,7 +2,7 @@
 // keeper looks every second; a second one here sees the same requests by a clock that runs twenty times as fast.
 import { existsSync } from 'node:fs'
 import t, { type Test } from 'tap'
-import { keepPace } from '../../src/gate/pace.ts'
+import { keepPace } from '../../src/gate/connection/timeouts.ts'
 import type { Transaction } from '../../src/gate/transaction.ts'
 import { startGate } from '../support/gate.ts'
 import { createRealm, storageHost } from '../support/realm.ts'

@@ -2,7 +2,7 @@
 // client, not the upstream; and an upload at speed is nobody's fault. The keeper here sees the same requests by a clock that
 // runs twenty times as fast.
 import t, { type Test } from 'tap'
-import { keepPace } from '../../src/gate/pace.ts'
+import { keepPace } from '../../src/gate/connection/timeouts.ts'
 import { far, startGate } from '../support/gate.ts'
 import { createRealm, storageHost, upstreamHost } from '../support/realm.ts'
 import { dial, type Client } from '../support/sockets.ts'

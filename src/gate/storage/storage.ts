@@ -1,0 +1,64 @@
+// A permitted storage request on its way: its tokens are noted, a batch is read and judged before it goes up, and the reply
+// that brings a user delegation key is listened to.
+import type { Readable } from 'node:stream'
+import { isBatch } from '../../azure/batch.ts'
+import type { Recorder } from '../../observe/recorder.ts'
+import type { SasVerdict } from '../../sas/admission.ts'
+import type { Snapshot, StoragePermit } from '../admit.ts'
+import { batchEdits, judgeBatch, readBatch, streamOf } from './batch.ts'
+import { forward, type Dispatch, type ForwardContext } from './forward.ts'
+import type { RequestFields } from '../headers.ts'
+import { KeyListener, asksForKey } from './learning.ts'
+import { editFields } from './resign.ts'
+import { shedWhole } from '../shed.ts'
+import type { Transaction } from '../transaction.ts'
+
+/** What carrying a storage request needs of the process. */
+export interface StorageContext {
+  readonly forwarding: ForwardContext
+  readonly recorder: Recorder
+  /** Milliseconds since the epoch. */
+  readonly wallClock: () => number
+  /** Since when memory is short, monotonic ms; undefined while it is not. */
+  readonly shedSince: () => number | undefined
+  /** Takes what is thrown once a batch has been read. */
+  readonly broken: (transaction: Transaction, error: unknown) => void
+}
+
+/** Sends the request up, a batch once it is whole; the reply, or the refusal, follows by itself. `snapshot` is the one that admitted it. */
+export function carryStorage(transaction: Transaction, permit: StoragePermit, snapshot: Snapshot, context: StorageContext): void {
+  const { route, target, upstreamTarget, fields, sas, sources } = permit
+  if (sas !== undefined) {
+    transaction.sas = sas
+    noteSas(transaction, route.account, sas, context)
+  }
+  for (const source of sources) if (source.sas !== undefined) noteSas(transaction, source.account, source.sas, context)
+  const method = transaction.request.method ?? ''
+  const dispatch: Dispatch = { route, fields, target: upstreamTarget }
+  if (isBatch(route.service, method, target)) carryBatch(transaction, permit, dispatch, snapshot, context)
+  else if (asksForKey(method, permit)) forward(transaction, { ...dispatch, listener: new KeyListener(route, context.wallClock) }, context.forwarding)
+  else forward(transaction, dispatch, context.forwarding)
+}
+
+function carryBatch(transaction: Transaction, permit: StoragePermit, dispatch: Dispatch, snapshot: Snapshot, context: StorageContext): void {
+  shedWhole(context.shedSince())
+  readBatch(transaction, dispatch.fields)
+    .then((whole) => {
+      const judged = judge(transaction, permit, whole, snapshot, context)
+      forward(transaction, { ...dispatch, ...judged, batch: permit.route.service === 'table' }, context.forwarding)
+    })
+    .catch((error: unknown) => context.broken(transaction, error))
+}
+
+function judge(transaction: Transaction, { route, target, fields }: StoragePermit, whole: Buffer, { sites, kept }: Snapshot, context: StorageContext): { body: Readable; fields: RequestFields } {
+  const now = context.wallClock()
+  const { body, edited, verdicts } = judgeBatch(whole, { route, sites, kept, address: transaction.arrival?.address ?? '', now })
+  for (const verdict of verdicts) noteSas(transaction, route.account, verdict, context)
+  if (!edited) return { body: streamOf(body), fields }
+  const { method = '', rawHeaders: raw } = transaction.request
+  return { body: streamOf(body), fields: editFields({ method, route, path: target.path, query: target.query, raw, now }, batchEdits(body, fields)) }
+}
+
+function noteSas({ arrival }: Transaction, account: string, sas: SasVerdict, { recorder, wallClock }: StorageContext): void {
+  recorder.sasPassed(account, sas, arrival?.address ?? '', wallClock())
+}

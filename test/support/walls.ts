@@ -1,0 +1,123 @@
+// The walls of the house (docs/architecture.md): the ranks of the rooms, and the files that may touch the outside.
+// `test/house.test.ts` holds them, and `scripts/files.ts` writes docs/files.md from them.
+
+export const RANKS: Readonly<Record<string, number>> = {
+  'refusal.ts': 0, 'members.ts': 0, 'fault.ts': 0, 'duration.ts': 0,
+  azure: 1, observe: 1,
+  sas: 2, tls: 2, cse: 2, host: 2,
+  door: 3, offices: 3, issuer: 3, network: 3,
+  upstream: 4, smb: 4,
+  gate: 5, config: 5, connect: 5,
+  admin: 6,
+  process: 7,
+  cli: 8,
+}
+
+/** What a file without a line in EDGES may import of the outside. `node:net` for its two pure names only. */
+export const PURE: Readonly<Record<string, readonly string[] | 'all'>> = {
+  'node:crypto': ['X509Certificate', 'constants', 'createHash', 'createHmac', 'createPrivateKey', 'createSecretKey', 'hkdfSync', 'timingSafeEqual'],
+  'node:buffer': 'all',
+  'node:url': 'all',
+  'node:net': ['isIP', 'isIPv4', 'isIPv6', 'BlockList'],
+  'lru-cache': 'all',
+}
+
+/** The holes in the wall: a file, and the outside modules that it may use beyond the pure ones. A new one is a line in a review. */
+export const EDGES: Readonly<Record<string, readonly string[]>> = {
+  'cli/arguments.ts': ['node:util'],
+  'cli/main.ts': ['node:module'],
+  'cli/serve.ts': ['node:util'],
+  'config/disk.ts': ['node:fs/promises', 'node:path'],
+  'config/load.ts': ['node:path'],
+  'config/schema.ts': ['typebox'],
+  'config/text.ts': ['yaml'],
+  'door/front-door.ts': ['node:net'],
+  'gate/api/api-proxy.ts': ['@fastify/http-proxy', 'node:http'],
+  'gate/app.ts': ['fastify', 'node:https'],
+  'gate/storage/batch.ts': ['node:stream'],
+  'gate/api/reply-stream.ts': ['node:stream'],
+  'host/kernel-state.ts': ['node:fs', 'node:fs/promises'],
+  'observe/audit.ts': ['node:fs'],
+  'observe/log.ts': ['node:fs', 'pino'],
+  'observe/metrics.ts': ['prom-client'],
+  'observe/tracing.ts': ['@opentelemetry/api', '@opentelemetry/exporter-trace-otlp-http', '@opentelemetry/resources', '@opentelemetry/sdk-trace-base'],
+  'observe/pretty.ts': ['node:tty', 'pino-pretty'],
+  'admin/listener.ts': ['fastify'],
+  'host/collector.ts': ['node:v8'],
+  'host/systemd.ts': ['node:child_process'],
+  'process/rehearsal.ts': ['node:crypto', 'node:https'],
+  'process/rehearsal-scenes.ts': ['node:net', 'node:tls'],
+  'admin/reports.ts': ['node:os'],
+  'host/descriptors.ts': ['node:fs'],
+  'host/memory.ts': ['node:fs', 'node:v8'],
+  'process/routes.ts': ['node:tls'],
+  'process/serve.ts': ['close-with-grace', 'node:os'],
+  'host/seal.ts': ['node:fs', 'node:inspector'],
+  'admin/status.ts': ['node:fs'],
+  'process/supervisor.ts': ['node:cluster'],
+  'process/tickets.ts': ['node:crypto'],
+  'admin/totals.ts': ['prom-client'],
+  'process/worker.ts': ['node:crypto'],
+  'tls/cert-store.ts': ['node:tls'],
+  'tls/self-signed.ts': ['node:crypto'],
+  'tls/ticket-renewal.ts': ['node:crypto'],
+  'upstream/dial.ts': ['node:net', 'node:tls'],
+}
+
+/** Clocks, randomness, the environment and timers reach a file without any import. */
+export const AMBIENT = /\b(?:Date\.now\(|new Date\(\)|performance\.|Math\.random\(|process\.(?!nextTick)|setTimeout\(|setInterval\(|setImmediate\(|fetch\(|globalThis\b)/
+export const AMBIENT_EDGES = new Set([
+  'cli/arguments.ts',
+  'cli/check.ts',
+  'cli/inspect.ts',
+  'cli/main.ts',
+  'cli/mint.ts',
+  'cli/serve.ts',
+  'cli/voice.ts',
+  'door/front-door.ts',
+  'door/plaintext.ts',
+  'gate/api/api-proxy.ts',
+  'gate/deliver.ts',
+  'gate/connection/half-closed.ts',
+  'gate/connection/timeouts.ts',
+  'gate/api/websocket.ts',
+  'observe/log.ts',
+  'observe/tracing.ts',
+  'host/collector.ts',
+  'host/memory.ts',
+  'host/event-loop.ts',
+  'host/systemd.ts',
+  'admin/page/script.ts',
+  'process/questions.ts',
+  'process/rehearsal.ts',
+  'process/rehearsal-scenes.ts',
+  'process/reload.ts',
+  'admin/reports.ts',
+  'host/seal.ts',
+  'process/serve.ts',
+  'admin/status.ts',
+  'process/supervisor.ts',
+  'process/tickets.ts',
+  'process/traffic.ts',
+  'process/worker.ts',
+  'upstream/closure.ts',
+  'upstream/dial.ts',
+  'upstream/pool.ts',
+])
+
+/** The wall clock steps: it says when something happened, and what a token or a certificate is worth; never how long. */
+export const WALL_CLOCK = /\bDate\.now\(|\bnew Date\(\)/
+export const WALL_CLOCK_FILES = new Set([
+  'cli/check.ts',
+  'cli/inspect.ts',
+  'cli/mint.ts',
+  'cli/serve.ts',
+  'observe/log.ts',
+  'admin/page/script.ts',
+  'process/reload.ts',
+  'admin/reports.ts',
+  'process/serve.ts',
+  'process/supervisor.ts',
+  'process/tickets.ts',
+  'process/worker.ts',
+])
