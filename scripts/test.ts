@@ -1,5 +1,6 @@
-// `npm test`: type-checks, lints and runs every test. `--static` stops before the tests, `--ops` runs those of test/ops
-// and nothing else; all other arguments go to tap (file names, --bail, --timeout=N). The last line is `N passed, N failed`.
+// `npm test`: type-checks, lints and runs every test but those of test/ops. `--static` stops before the tests, `--ops` runs
+// those of test/ops and nothing else; all other arguments go to tap (file names, --bail, --timeout=N). The last line is
+// `N passed, N failed`.
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { globSync, readFileSync, writeFileSync } from 'node:fs'
@@ -20,18 +21,21 @@ async function main(args: readonly string[]): Promise<void> {
   const onlyStatic = args.includes('--static')
   if (args.includes('--ops')) {
     process.env['TIDEGATE_SLOW'] = 'all'
-    return finish(await runTests([...args.filter((arg) => arg !== '--ops'), ...opsTests()]))
+    return finish(await runTests([...args.filter((arg) => arg !== '--ops'), ...testFiles('test/ops/*.test.ts')]))
   }
   const checks = await staticChecks()
   if (onlyStatic) return finish({ ...checks, passed: CHECKS.length - checks.failed.length })
-  const tests = await runTests(args)
+  const named = args.some((arg) => !arg.startsWith('--'))
+  const tests = await runTests(named ? args : [...args, ...testFiles('test/**/*.test.ts').filter((file) => !isOps(file))])
   finish({ ...tests, failed: [...checks.failed, ...tests.failed] })
 }
 
-/** What needs programs of Debian's: image, chart, unit, rules, page. Each skips where its programs are missing. */
-function opsTests(): string[] {
-  return globSync('test/ops/*.test.ts', { cwd: ROOT }).toSorted()
+function testFiles(pattern: string): string[] {
+  return globSync(pattern, { cwd: ROOT }).toSorted()
 }
+
+/** Tests of test/ops need programs of Debian's or take long. Each skips, and says so, where its programs are missing. */
+const isOps = (file: string): boolean => file.startsWith('test/ops/')
 
 function finish(report: Report): void {
   const told = details(report)
