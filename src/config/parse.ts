@@ -1,6 +1,7 @@
 // From the text of a configuration file to a frozen Config, or to every fault in it.
 import { createHash } from 'node:crypto'
 import { SERVICE_NAMES, type ServiceName } from '../azure/services.ts'
+import { verifyOf } from './client-rules.ts'
 import type { Fault } from './fault.ts'
 import { readNode, type NamedFile, type Reading } from './read.ts'
 import { ruleFaults, ruleWarnings } from './rules.ts'
@@ -65,8 +66,8 @@ function completeAccount({ blob, dfs, file, queue, table, ...rest }: NonNullable
 }
 
 function completeApi(api: Parsed['apis'][number]): ApiConfig {
-  const { ca: _ca, serverName: _serverName, insecureLoopback: _insecure, ...rest } = api
-  return { ...rest, upstream: completeApiUpstream(api) }
+  const { ca: _ca, serverName: _serverName, insecureLoopback: _insecure, clients, ...rest } = api
+  return { ...rest, upstream: completeApiUpstream(api), ...(clients === undefined ? {} : { clients: { ...clients, verify: verifyOf(clients) } }) }
 }
 
 function freeze<T>(value: T): T {

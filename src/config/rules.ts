@@ -1,8 +1,9 @@
 // What the schema cannot say: parts of the file that must fit each other. Run over a draft, so that these faults are
 // told together with those of single values.
 import { SERVICE_NAMES } from '../azure/services.ts'
+import { clientFaults, clientWarnings } from './client-rules.ts'
 import type { Fault } from './fault.ts'
-import { farSides, type Draft, type FarSide } from './upstream.ts'
+import { farSides, urlOf, type Draft, type FarSide } from './upstream.ts'
 import { isLoopback, type EndpointUrl } from './url.ts'
 
 /** Takes a draft and the faults of its values. Gives the faults of the whole. */
@@ -17,13 +18,14 @@ export function ruleFaults(draft: Draft, faults: readonly Fault[]): Fault[] {
     ...farSides(draft).flatMap(insecure),
     ...insecureTracing(draft),
     ...saidTwice(draft),
-    ...withoutAuthority(draft),
+    ...clientFaults(draft, faults),
+    ...egressMissing(draft, faults),
   ]
 }
 
 /** Takes a draft. Gives what serves, but probably not as meant. */
 export function ruleWarnings(draft: Draft): Fault[] {
-  return [...pathsUpstream(draft), ...ownNames(draft), ...sharedLabels(draft), ...withoutEffect(draft)]
+  return [...pathsUpstream(draft), ...ownNames(draft), ...sharedLabels(draft), ...clientWarnings(draft), ...withoutEffect(draft)]
 }
 
 const faulty = (faults: readonly Fault[], path: string) => faults.some((f) => f.path.startsWith(path))
@@ -148,22 +150,29 @@ function sharedLabels({ storage, apis = [] }: Draft): Fault[] {
     : [{ path: `apis[${index}].name`, found: `${api.name}, the name of an account too`, allowed: 'another name: metrics cannot tell them apart' }])
 }
 
-/** Whether any name may ask for a client certificate. */
-function asks({ tls, apis = [] }: Draft): boolean {
-  const wishes = [tls?.clients?.verify, ...apis.map((api) => api?.clients?.verify)]
-  return wishes.some((verify) => verify === 'optional' || verify === 'required')
-}
-
-function withoutAuthority(draft: Draft): Fault[] {
-  return asks(draft) && draft.tls?.clients?.ca === undefined ? [{ path: 'tls.clients.ca', found: 'nothing', allowed: 'the authorities of client certificates, where one may be asked for' }] : []
+// A token would be signed again with no address at all, as with `sip: remove`, which the operator did not ask for.
+function egressMissing({ storage }: Draft, faults: readonly Fault[]): Fault[] {
+  return storage?.sas?.sip !== 'egress' || storage.sas.egress !== undefined || faulty(faults, 'storage.sas.egress') ? []
+    : [{ path: 'storage.sas.egress', found: 'nothing', allowed: 'an IP address or LOW-HIGH, with sip: egress' }]
 }
 
 function withoutEffect(draft: Draft): Fault[] {
-  const { tls, storage } = draft
-  const idle = (['ca', 'crl', 'allow'] as const).filter((key) => !asks(draft) && tls?.clients?.[key] !== undefined)
+  const { storage } = draft
   return [
-    ...idle.map((key) => ({ path: `tls.clients.${key}`, found: 'no effect', allowed: 'with verify optional or required' })),
     ...(storage?.sas?.egress === undefined || storage.sas.sip === 'egress' ? []
       : [{ path: 'storage.sas.egress', found: 'no effect', allowed: 'with sip: egress' }]),
+    ...unverified(draft),
   ]
 }
+
+/** Keys that promise a verified upstream, beside a URL without TLS. */
+function unverified(draft: Draft): Fault[] {
+  const sections = farSides(draft).flatMap(({ path, endpoint }) => (['ca', 'serverName'] as const)
+    .filter((key) => isPlain(endpoint.url) && endpoint[key] !== undefined).map((key) => `${path}.${key}`))
+  const apis = (draft.apis ?? []).flatMap((api, index) => (['ca', 'serverName', 'clientCertificate'] as const)
+    .filter((key) => api?.[key] !== undefined && isPlain(urlOf(api.upstream))).map((key) => `apis[${index}].${key}`))
+  const tracing = draft.tracing?.ca !== undefined && isPlain(draft.tracing.endpoint) ? ['tracing.ca'] : []
+  return [...sections, ...apis, ...tracing].map((path) => ({ path, found: 'no effect: the URL is http', allowed: 'with an https URL' }))
+}
+
+const isPlain = (url: EndpointUrl | undefined): boolean => url?.origin.startsWith('http:') === true

@@ -18,7 +18,7 @@ export interface Node extends Bounds {
   /** As it would stand in the file. */
   readonly default?: unknown
   readonly properties?: Readonly<Record<string, Node>>
-  readonly required?: readonly string[]
+  readonly required?: readonly string[] | undefined
   readonly items?: Node
   readonly minItems?: number
   readonly maxItems?: number
@@ -66,6 +66,8 @@ const pair = (description: string) => section(description, {
 })
 
 const VERIFY = ['none', 'optional', 'required'] as const
+
+const verify = (description: string) => optional(leaf<(typeof VERIFY)[number]>('choice', description, { enum: VERIFY }))
 
 const sans = () => optional(list(leaf<string>('san', 'A subject alternative name, whole and exact: `URI:...` or `DNS:...`.'),
   'Only these subject alternative names, else 403 `client-not-allowed`. Absent: any certificate of that CA.', { minItems: 1 }))
@@ -155,7 +157,7 @@ const API = section('An internal API.', {
   insecureLoopback: far.insecureLoopback,
   clientCertificate: optional(pair('Mutual TLS upstream.')),
   clients: optional(section('Replaces `tls.clients.verify` and `allow` for this name.', {
-    verify: choice(VERIFY, 'As `tls.clients.verify`.', 'none'),
+    verify: verify('As `tls.clients.verify`. Absent: `required` with `allow`, else `none`.'),
     allow: sans(),
   })),
   websocket: boolean(false, 'WebSocket upgrades are carried too.'),
@@ -228,7 +230,10 @@ type ServiceKey = 'blob' | 'dfs' | 'file' | 'queue' | 'table'
 
 export type AccountConfig = Frozen<Omit<ParsedAccount, ServiceKey>> & { readonly [S in ServiceKey]?: Upstream }
 export type StorageConfig = Frozen<Omit<ParsedStorage, 'accounts'>> & { readonly accounts: readonly AccountConfig[] }
-export type ApiConfig = Frozen<Omit<ParsedApi, 'upstream' | 'ca' | 'serverName' | 'insecureLoopback'>> & { readonly upstream: Upstream }
+type ParsedClients = NonNullable<ParsedApi['clients']>
+/** Who may use a name: `verify` is filled in. */
+export type ClientsConfig = Frozen<ParsedClients> & { readonly verify: NonNullable<ParsedClients['verify']> }
+export type ApiConfig = Frozen<Omit<ParsedApi, 'upstream' | 'ca' | 'serverName' | 'insecureLoopback' | 'clients'>> & { readonly upstream: Upstream; readonly clients?: ClientsConfig }
 
 /** The configuration, complete and deeply frozen. Names are those of the file; file paths are absolute. */
 export type Config = Frozen<Omit<Parsed, 'storage' | 'apis'>> & { readonly storage?: StorageConfig; readonly apis: readonly ApiConfig[] }

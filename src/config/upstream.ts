@@ -19,6 +19,11 @@ function asSection(endpoint: DraftEndpoint): Draft<EndpointSection> {
   return isUrl(endpoint) ? { url: endpoint, insecureLoopback: false } : endpoint
 }
 
+/** Returns the URL of an endpoint in either form; undefined where it is missing. */
+export function urlOf(endpoint: DraftEndpoint | undefined): EndpointUrl | undefined {
+  return endpoint === undefined ? undefined : asSection(endpoint).url
+}
+
 /** Takes an endpoint of an account, complete. Gives it in the shape that all upstreams have. */
 export function completeEndpoint(endpoint: ParsedEndpoint): Upstream {
   const { insecureLoopback: _, ...rest } = asSection(endpoint)

@@ -274,7 +274,7 @@ await test('warnings', async (t) => {
   t.match(warningsOf('storage.accounts[0].blob', own), [{ path: 'storage.accounts[0].blob', found: 'the gateway\'s own name tideoffice.blob.storage.tide.example without connect' }])
   t.strictSame(warningsOf('storage.accounts[0].blob', { url: own, connect: '10.1.0.4:443' }), [])
   t.match(warningsOf('apis[0].name', 'tideoffice'), [{ path: 'apis[0].name' }])
-  t.match(warningsOf('tls.clients', { ca: 'ca.pem', crl: 'crl.pem', allow: ['DNS:a.example'] }), [{ path: 'tls.clients.ca', found: 'no effect' }, { path: 'tls.clients.crl' }, { path: 'tls.clients.allow' }])
+  t.match(warningsOf('tls.clients', { ca: 'ca.pem', crl: 'crl.pem' }), [{ path: 'tls.clients.ca', found: 'no effect' }, { path: 'tls.clients.crl' }])
   t.match(warningsOf('storage.sas.egress', '203.0.113.7'), [{ path: 'storage.sas.egress', found: 'no effect' }])
 })
 

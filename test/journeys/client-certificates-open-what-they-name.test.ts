@@ -40,7 +40,7 @@ realm.write('offices.pem', offices.pem)
 async function serve(test: Test, clients: object, wish: GateWish = {}): Promise<GateProcess> {
   realm.write('offices.crl', await offices.revoke([CERTIFICATES.revoked.cert]) + await branch.revoke([]))
   const api = (name: string, host: string, rules?: object) => ({ name, host, upstream: far(realm, upstreamHost('blob'), upstream.port), ...(rules === undefined ? {} : { clients: rules }) })
-  const apis = [api('payroll', API, { verify: 'required', allow: ['URI:spiffe://tide/office-1'] }), api('open', OPEN)]
+  const apis = [api('payroll', API, { allow: ['URI:spiffe://tide/office-1'] }), api('open', OPEN)]
   return serveGate(test, realm, { storage: { blob: upstream.port }, apis, names: [API, OPEN], tls: { clients: { ca: 'offices.pem', crl: 'offices.crl', ...clients } }, ...wish })
 }
 
