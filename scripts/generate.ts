@@ -93,7 +93,7 @@ function inner(key: string, node: Node): Row[] {
 }
 
 function kindOf(node: Node): string {
-  if (node.anyOf !== undefined) return 'URL or section'
+  if (node.anyOf !== undefined) return node.anyOf.some((n) => n.properties !== undefined) ? 'URL or section' : node.anyOf.map(kindOf).join(' or ')
   if (node.properties !== undefined) return 'section'
   if (node.items !== undefined) return `list of ${node.items.properties === undefined ? kindOf(node.items) : 'sections'}${node.maxItems === undefined ? '' : `, ${node.maxItems} at most`}`
   if (node.kind === 'choice') return (node.enum ?? []).map((value) => `\`${value}\``).join(', ')

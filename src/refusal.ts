@@ -106,6 +106,7 @@ const TABLE = {
   'upstream-unreachable': ['upstream', 'upstream', 502, 'InternalError', 'warn', false, 'The service behind the gateway cannot be reached.'],
   'upstream-certificate': ['upstream', 'upstream', 502, 'InternalError', 'error', false, 'The service behind the gateway could not prove who it is.'],
   'upstream-reset': ['upstream', 'upstream', 502, 'InternalError', 'warn', false, 'The service behind the gateway broke off its reply.'],
+  'upstream-not-private': ['upstream', 'upstream', 502, 'InternalError', 'error', false, 'The service behind the gateway has no address inside the ranges that it may be reached by.'],
   'upstream-timeout': ['upstream', 'upstream', 504, 'OperationTimedOut', 'warn', false, 'The service behind the gateway did not answer in time.'],
   'unexpected': ['us', 'us', 500, 'InternalError', 'error', true, 'The gateway met a fault of its own.'],
 } as const satisfies Record<string, Row>

@@ -32,6 +32,7 @@ const CONTRACT: [stage: string, status: number | null, reasons: string][] = [
   ['smb', null, 'smb-smb1 smb-dialect smb-no-encryption-offered smb-no-encryption-agreed smb-clear-command smb-guest smb-framing smb-order smb-timeout smb-limit smb-upstream'],
   ['us', 503, 'draining overloaded'],
   ['upstream', 502, 'upstream-unreachable upstream-certificate upstream-reset'],
+  ['upstream', 502, 'upstream-not-private'],
   ['upstream', 504, 'upstream-timeout'],
   ['us', 500, 'unexpected'],
 ]
@@ -44,7 +45,7 @@ const CODES: Record<string, string> = {
   UnsupportedHttpVerb: 'method-refused',
   OperationTimedOut: 'headers-timeout upstream-timeout',
   MissingContentLengthHeader: 'length-required',
-  InternalError: 'unexpected upstream-unreachable upstream-certificate upstream-reset',
+  InternalError: 'unexpected upstream-unreachable upstream-certificate upstream-reset upstream-not-private',
   ServerBusy: 'draining overloaded cse-unavailable',
   AuthorizationFailure: 'client-not-allowed',
   AuthorizationPermissionMismatch: 'not-permitted',

@@ -86,7 +86,7 @@ function readAddress(text: string): unknown {
 function readNetwork(text: string): unknown {
   const [address = '', bits = '0', ...more] = text.split('/')
   const longest = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1
-  return more.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= longest ? text : new Unfit()
+  return more.length === 0 && !address.includes('%') && /^\d{1,3}$/.test(bits) && Number(bits) <= longest ? text : new Unfit()
 }
 
 function readName(text: string): unknown {

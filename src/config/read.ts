@@ -31,7 +31,7 @@ export function readNode(value: unknown, node: Node, path: string, reading: Read
 }
 
 function readEither(value: unknown, node: Node, path: string, reading: Reading): unknown {
-  const choice = node.anyOf?.find((n) => n.properties === undefined ? typeof value === 'string' : isSection(value))
+  const choice = node.anyOf?.find((n) => n.properties !== undefined ? isSection(value) : n.items !== undefined ? Array.isArray(value) : typeof value === 'string')
   return choice === undefined ? misfit(describe(value), node, path, reading) : readNode(value, choice, path, reading)
 }
 

@@ -5,6 +5,7 @@ import { clientFaults, clientWarnings } from './client-rules.ts'
 import type { Fault } from './fault.ts'
 import { farSides, urlOf, type Draft, type FarSide } from './upstream.ts'
 import { isLoopback, type EndpointUrl } from './url.ts'
+import { viaFaults, viaWarnings } from './via-rules.ts'
 
 /** Takes a draft and the faults of its values. Gives the faults of the whole. */
 export function ruleFaults(draft: Draft, faults: readonly Fault[]): Fault[] {
@@ -16,6 +17,7 @@ export function ruleFaults(draft: Draft, faults: readonly Fault[]): Fault[] {
     ...sameRoutes(draft),
     ...takenHosts(draft),
     ...farSides(draft).flatMap(insecure),
+    ...viaFaults(draft),
     ...insecureTracing(draft),
     ...saidTwice(draft),
     ...clientFaults(draft, faults),
@@ -25,7 +27,7 @@ export function ruleFaults(draft: Draft, faults: readonly Fault[]): Fault[] {
 
 /** Takes a draft. Gives what serves, but probably not as meant. */
 export function ruleWarnings(draft: Draft): Fault[] {
-  return [...pathsUpstream(draft), ...ownNames(draft), ...sharedLabels(draft), ...clientWarnings(draft), ...withoutEffect(draft)]
+  return [...pathsUpstream(draft), ...viaWarnings(draft), ...ownNames(draft), ...sharedLabels(draft), ...clientWarnings(draft), ...withoutEffect(draft)]
 }
 
 const faulty = (faults: readonly Fault[], path: string) => faults.some((f) => f.path.startsWith(path))

@@ -77,6 +77,10 @@ const far = {
   connect: optional(leaf<Connect>('connect', 'Connect there instead; the names in `Host`, SNI and certificate stay those of the URL.')),
   ca: optional(file('trust', 'PEM: the authorities to trust for it. Absent: the system\'s.')),
   serverName: optional(leaf<string>('name', 'The name that the certificate must have. Absent: that of the URL.')),
+  via: optional(Type.Union([
+    leaf<'private'>('choice', 'Only private addresses: RFC 1918 and fc00::/7.', { enum: ['private'] }),
+    list(leaf<string>('network', 'An address or a range.'), 'Only these addresses.', { minItems: 1 }),
+  ], { description: 'Only addresses inside are dialled, judged at each connection (`upstream-not-private`). `private` means RFC 1918 and fc00::/7.' })),
   insecureLoopback: boolean(false, 'Allows `http:`, to a loopback address only.'),
 }
 
@@ -223,6 +227,8 @@ export interface Upstream {
   /** Absolute path of a CA bundle: a key of `Loaded.trust`. */
   readonly ca?: string
   readonly serverName?: string
+  /** Only addresses inside are dialled; absent: any. */
+  readonly via?: 'private' | readonly string[]
   readonly secondary?: EndpointUrl
 }
 

@@ -15,7 +15,7 @@ export const OFFERED = ['ssl3', 'tls1.0', 'tls1.1', 'tls1.2', 'tls1.3', 'none'] 
 /** What a connection spoke that did not begin with TLS. */
 export const PROTOCOLS = ['http', 'smb', 'ssh', 'rdp', 'proxy-header', 'silence', 'other'] as const
 const SAS_KINDS = ['account', 'service', 'user-delegation', 'unknown'] as const
-export const UPSTREAM_RESULTS = ['ok', 'client-error', 'server-error', 'unreachable', 'certificate', 'timeout', 'reset'] as const
+export const UPSTREAM_RESULTS = ['ok', 'client-error', 'server-error', 'unreachable', 'certificate', 'timeout', 'reset', 'not-private'] as const
 const SAS_OUTCOMES = ['unchanged', 'tightened', 'passed-unverified', ...REASONS.filter((r) => r.startsWith('sas-'))]
 const LISTENERS = ['tls', 'plain', 'admin']
 

@@ -131,6 +131,7 @@ class Builder implements Routing {
       name,
       host: upstream.connect?.host ?? url.hostname,
       port: upstream.connect?.port ?? url.port,
+      via: upstream.via,
       serverName: upstream.serverName ?? url.hostname,
       secureContext: url.origin.startsWith('http:') ? undefined : this.#context(upstream.ca, client),
       connectTimeout: limits.connectTimeout,

@@ -1,12 +1,18 @@
 // Makes the connections to one upstream: DNS, TCP and TLS within their time, verified always, the session of the last one offered
 // again.
+import dns from 'node:dns'
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { checkServerIdentity, connect as connectTls, type PeerCertificate, type SecureContext } from 'node:tls'
+import { insideOf, lookUpInside, NotPrivate, type Inside, type LookUp, type LookUpAll, type Via } from '../network/via.ts'
 
 export interface DialOptions {
   /** Where to connect. */
   readonly host: string
   readonly port: number
+  /** Only addresses inside are dialled; undefined where any may be. */
+  readonly via?: Via | undefined
+  /** Resolves names; `dns.lookup` unless given. */
+  readonly lookUp?: LookUpAll
   /** The name that the upstream's certificate must bear. */
   readonly serverName: string
   /** Undefined only for a loopback upstream that the configuration calls insecure. */
@@ -27,10 +33,12 @@ const KEEP_ALIVE_MS = 60_000
 export class Dialer {
   readonly #options: DialOptions
   readonly #attempts = new Set<Socket>()
+  readonly #way: { readonly inside: Inside; readonly lookup: LookUp } | undefined
   #session: Buffer | undefined
 
   constructor(options: DialOptions) {
     this.#options = options
+    this.#way = options.via === undefined ? undefined : wayOf(insideOf(options.via), options.lookUp)
   }
 
   /** One attempt; `done` is told once, never in this turn. */
@@ -78,7 +86,10 @@ export class Dialer {
 
   #openSocket(): Socket {
     const { host, port, serverName, secureContext } = this.#options
-    const where = { host, port, noDelay: true, keepAlive: true, highWaterMark: HIGH_WATER_MARK }
+    // Node asks no resolver for an address, so it is judged here.
+    if (this.#way !== undefined && isIP(host) !== 0 && !this.#way.inside(host)) throw new NotPrivate([host])
+    const judged = this.#way === undefined ? {} : { lookup: this.#way.lookup }
+    const where = { ...judged, host, port, noDelay: true, keepAlive: true, highWaterMark: HIGH_WATER_MARK }
     if (secureContext === undefined) return connectTcp(where)
     const session = this.#session === undefined ? {} : { session: this.#session }
     const how = {
@@ -96,6 +107,13 @@ export class Dialer {
     socket.on('session', (latest) => (this.#session = latest))
     return socket
   }
+}
+
+// Asked for at each look-up by its module, so that a resolver that replaces Node's is used as well.
+const systemLookUp: LookUpAll = (host, options, done) => dns.lookup(host, options, done)
+
+function wayOf(inside: Inside, lookUp = systemLookUp): { readonly inside: Inside; readonly lookup: LookUp } {
+  return { inside, lookup: lookUpInside(inside, lookUp) }
 }
 
 function fault(code: string): Error {

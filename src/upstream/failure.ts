@@ -1,8 +1,9 @@
-// What can go wrong with an upstream, from stable codes to one of four kinds and its reason (contract section 8). The
+// What can go wrong with an upstream, from stable codes to one of five kinds and its reason (contract section 8). The
 // error's own text never reaches a client.
+import { NOT_PRIVATE, NotPrivate } from '../network/via.ts'
 import { Refusal, type Reason } from '../refusal.ts'
 
-export type FailureKind = 'unreachable' | 'certificate' | 'timeout' | 'reset'
+export type FailureKind = 'unreachable' | 'certificate' | 'timeout' | 'reset' | 'not-private'
 
 /** An exchange with an upstream that did not come to its end. */
 export class UpstreamFailure extends Error {
@@ -23,6 +24,7 @@ const REASONS: Readonly<Record<FailureKind, Reason>> = {
   certificate: 'upstream-certificate',
   timeout: 'upstream-timeout',
   reset: 'upstream-reset',
+  'not-private': 'upstream-not-private',
 }
 
 // OpenSSL's verification results, as Node names them in `error.code`; UNSPECIFIED stands for those without a name of their
@@ -32,6 +34,7 @@ const VERIFICATION = /^(CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERROR_IN_
 /** Sorts an error met while connecting. `code` is the error's `code`, if it has one. */
 export function connectFailure(error: unknown): UpstreamFailure {
   const code = codeOf(error)
+  if (code === NOT_PRIVATE) return new UpstreamFailure('not-private', code, error)
   const tls = VERIFICATION.test(code) || code.startsWith('ERR_TLS_') || code.startsWith('ERR_SSL_') || code === 'EPROTO'
   return new UpstreamFailure(tls ? 'certificate' : 'unreachable', code, error)
 }
@@ -43,7 +46,8 @@ export function exchangeFailure(error: unknown): UpstreamFailure {
 
 /** The refusal that tells a client of a failure. */
 export function upstreamRefusal(failure: UpstreamFailure, upstream: string): Refusal {
-  return new Refusal(REASONS[failure.kind], { upstream, code: failure.code }, {}, failure)
+  const address = failure.cause instanceof NotPrivate ? { address: failure.cause.address } : {}
+  return new Refusal(REASONS[failure.kind], { upstream, code: failure.code, ...address }, {}, failure)
 }
 
 function codeOf(error: unknown): string {

@@ -137,7 +137,7 @@ const FAULTS: [path: string, value: unknown, found: string, allowed?: string | R
   ['storage.accounts[0].keys[0]', `${'A'.repeat(86)}==`, 'what looks like the secret itself'],
   ['storage.accounts[0].blob', 'https://u:p@x.example', 'a URL with a user name', 'an https URL without user name, query and fragment'],
   ['storage.accounts[0].blob', 'https://x.example?sig=a', 'a URL with a query'],
-  ['storage.accounts[0].blob', 7, 'a number', /^an https URL .*, or a section with url, connect, ca, serverName, insecureLoopback, secondary$/],
+  ['storage.accounts[0].blob', 7, 'a number', /^an https URL .*, or a section with url, connect, ca, serverName, via, insecureLoopback, secondary$/],
   ['storage.accounts[0].blob', 'http://x.example', 'an http URL', 'https; http only to a loopback address with insecureLoopback: true'],
   ['storage.accounts[0].blob', 'http://127.0.0.1', 'an http URL'],
   ['storage.accounts[0].queue.url', 'http://127.0.0.1', 'an http URL'],

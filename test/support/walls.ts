@@ -61,7 +61,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   'tls/cert-store.ts': ['node:tls'],
   'tls/self-signed.ts': ['node:crypto'],
   'tls/ticket-renewal.ts': ['node:crypto'],
-  'upstream/dial.ts': ['node:net', 'node:tls'],
+  'upstream/dial.ts': ['node:dns', 'node:net', 'node:tls'],
 }
 
 /** Clocks, randomness, the environment and timers reach a file without any import. */

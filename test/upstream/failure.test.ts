@@ -29,7 +29,7 @@ void t.test('faults on a connection that was up are resets; what is sorted stays
 })
 
 void t.test('each kind has its reason, and the error\'s own words stay with the cause', async (test) => {
-  const rows = [['unreachable', 'upstream-unreachable', 502], ['certificate', 'upstream-certificate', 502], ['reset', 'upstream-reset', 502], ['timeout', 'upstream-timeout', 504]] as const
+  const rows = [['unreachable', 'upstream-unreachable', 502], ['certificate', 'upstream-certificate', 502], ['reset', 'upstream-reset', 502], ['timeout', 'upstream-timeout', 504], ['not-private', 'upstream-not-private', 502]] as const
   for (const [kind, reason, status] of rows) {
     const failure = new UpstreamFailure(kind, 'CODE', coded('CODE'))
     const refusal = upstreamRefusal(failure, 'tideoffice.blob')

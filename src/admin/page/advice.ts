@@ -58,6 +58,7 @@ export const ADVICE: Readonly<Partial<Record<Reason, string>>> = {
   'upstream-unreachable': 'DNS, network, or the service is down: see “Upstreams”, and try it from this machine.',
   'upstream-certificate': 'The service’s certificate changed, or the ca of its endpoint is old. Never go round the check.',
   'upstream-reset': 'Single ones are normal. In numbers: the service crashes, or something in between cuts.',
+  'upstream-not-private': 'The upstream’s name led to an address outside of its via: as a rule private DNS is broken. The log line has the address.',
   'upstream-timeout': 'The service is slow: see its first byte under “Upstreams”.',
   'unexpected': 'A bug of the gateway: report it with the log line “unexpected” of the same request.',
 }
