@@ -278,6 +278,18 @@ await test('warnings', async (t) => {
   t.match(warningsOf('storage.sas.egress', '203.0.113.7'), [{ path: 'storage.sas.egress', found: 'no effect' }])
 })
 
+await test('a private way: what can be told before anything is dialled', (t) => {
+  const blob = (section: object) => parse(withValue('storage.accounts[0].blob', { url: 'https://b.example', ...section }))
+  t.match(blob({ connect: '127.0.0.1:443', via: 'private' }).faults, [{ path: 'storage.accounts[0].blob.connect', found: '127.0.0.1, which is outside of via', allowed: /RFC 1918/ }])
+  t.match(blob({ connect: '10.2.0.4:443', via: ['10.1.0.0/24', '192.0.2.1'] }).faults, [{ path: 'storage.accounts[0].blob.connect', allowed: 'an address inside 10.1.0.0/24, 192.0.2.1' }])
+  t.match(faultsOf(withValue('apis[0].upstream', { url: 'https://p.example', connect: '[2001:db8::1]:443', via: 'private' })), [{ path: 'apis[0].upstream.connect' }])
+  for (const good of [{ connect: '10.1.0.4:443' }, { connect: 'name.example:443' }, { connect: '[fd00::1]:443' }, {}]) t.match(blob({ ...good, via: 'private' }), { warnings: [], faults: undefined })
+  t.match(blob({ url: 'https://127.0.0.1', via: 'private' }), { faults: undefined, warnings: [{ path: 'storage.accounts[0].blob.url', found: /outside of via/ }] })
+  for (const via of ['public', [], ['10.1.0.0/33'], ['storage.example'], [''], {}, 1, ['fe80::1%eth0']]) t.equal(blob({ via }).faults?.length, 1, JSON.stringify(via))
+  t.strictSame(faultsOf(withValue('apis[0].via', 'private')).map((f) => f.path), ['apis[0].via'], 'only inside the section')
+  t.end()
+})
+
 const digest = (text: string, environment = {}, directory = '/etc/tidegate') => {
   const result = parseText(text, environment, directory)
   return result.faults === undefined ? result.digest : JSON.stringify(result.faults)
