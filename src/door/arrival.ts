@@ -17,6 +17,8 @@ export interface Arrival extends RollMember {
   port: number
   /** The TCP peer, where it is a listed balancer. */
   balancer: string | null
+  /** The Private Link id that the balancer's header had; undefined where it had none. */
+  link: number | undefined
   /** Monotonic milliseconds. */
   readonly acceptedAt: number
   /** Undefined until the hello is whole. */
@@ -50,6 +52,7 @@ export function recordArrival(socket: Socket, listener: Arrival['listener'], now
     address: plainAddress(socket.remoteAddress ?? ''),
     port: socket.remotePort ?? 0,
     balancer: null,
+    link: undefined,
     acceptedAt: now,
     offer: undefined,
     tlsVersion: '',
@@ -73,9 +76,10 @@ export function plainAddress(address: string): string {
   return dotted ?? [high, low].map((part) => Number.parseInt(part, 16)).map((bits) => `${bits >> 8}.${bits & 0xff}`).join('.')
 }
 
-/** A listed balancer has said who came. */
-export function amendArrival(arrival: Arrival, client: { address: string; port: number } | undefined): void {
+/** A listed balancer has said who came, and perhaps by which private link. */
+export function amendArrival(arrival: Arrival, client: { address: string; port: number } | undefined, link?: number): void {
   arrival.balancer = arrival.address
+  arrival.link = link
   if (client === undefined) return
   arrival.address = plainAddress(client.address)
   arrival.port = client.port

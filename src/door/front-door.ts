@@ -135,7 +135,7 @@ class Door implements FrontDoor {
       return undefined
     }
     this.#options.census.leaveAddress(arrival)
-    amendArrival(arrival, header.client)
+    amendArrival(arrival, header.client, header.link)
     if (this.#crowded(arrival)) {
       this.#refuse(socket, arrival, new Refusal('too-many-connections'))
       return undefined

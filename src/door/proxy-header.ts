@@ -10,6 +10,8 @@ export interface ProxiedClient {
 
 export interface ProxyHeader {
   readonly client: ProxiedClient | undefined
+  /** The Private Link id that Azure adds; absent where the header has none. */
+  readonly link?: number
   /** Bytes of the header; what follows is the connection itself. */
   readonly length: number
 }
@@ -80,17 +82,48 @@ function parseV2(bytes: Buffer): ProxyHeaderState {
   const addresses = FAMILIES.get(family)
   // AF_UNSPEC and sockets without an internet address: the balancer cannot say who came.
   if (addresses === undefined) return family === 0x00 || family === 0x31 || family === 0x32 ? { client: undefined, length } : 'invalid'
-  if (size < addresses.total || !wholeTlvs(bytes.subarray(V2_FIXED + addresses.total, length))) return 'invalid'
+  const tlvs = size < addresses.total ? undefined : readTlvs(bytes.subarray(V2_FIXED + addresses.total, length))
+  const link = tlvs === undefined ? 'invalid' : readLink(tlvs)
+  if (link === 'invalid') return 'invalid'
   const at = V2_FIXED
   const address = addresses.address === 4 ? bytes.subarray(at, at + 4).join('.') : ipv6(bytes.subarray(at, at + 16))
-  return { client: { address, port: bytes.readUInt16BE(at + addresses.address * 2) }, length }
+  const client = { address, port: bytes.readUInt16BE(at + addresses.address * 2) }
+  return link === undefined ? { client, length } : { client, link, length }
 }
 
-/** TLVs say nothing that is used here, but they must add up. */
-function wholeTlvs(bytes: Buffer): boolean {
+interface Tlv {
+  readonly type: number
+  readonly value: Buffer
+}
+
+/** Returns the TLVs after the addresses; undefined where their lengths do not add up. */
+function readTlvs(bytes: Buffer): Tlv[] | undefined {
+  const tlvs: Tlv[] = []
   let at = 0
-  while (at + 3 <= bytes.length) at += 3 + bytes.readUInt16BE(at + 1)
-  return at === bytes.length
+  while (at + 3 <= bytes.length) {
+    const end = at + 3 + bytes.readUInt16BE(at + 1)
+    tlvs.push({ type: bytes.readUInt8(at), value: bytes.subarray(at + 3, end) })
+    at = end
+  }
+  return at === bytes.length ? tlvs : undefined
+}
+
+/** PP2_TYPE_AZURE: a subtype byte, then what the subtype says. */
+const AZURE = 0xee
+/** PP2_SUBTYPE_AZURE_PRIVATEENDPOINT_LINKID: four bytes, little endian. */
+const LINK_ID = 0x01
+const LINK_LENGTH = 5
+
+/**
+ * Returns the Private Link id, if the header has one. Other subtypes are not ids and are ignored. Two ids, or one of another
+ * length, are `invalid`: a balancer that can be made to add a second id must not let the client choose who it is.
+ */
+function readLink(tlvs: readonly Tlv[]): number | 'invalid' | undefined {
+  const azure = tlvs.filter(({ type }) => type === AZURE)
+  if (azure.some(({ value }) => value.length === 0)) return 'invalid'
+  const [id, ...more] = azure.filter(({ value }) => value[0] === LINK_ID)
+  if (id === undefined) return undefined
+  return more.length > 0 || id.value.length !== LINK_LENGTH ? 'invalid' : id.value.readUInt32LE(1)
 }
 
 /** As RFC 5952 writes it, by way of the URL parser. */
