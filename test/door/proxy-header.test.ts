@@ -101,19 +101,20 @@ void t.test('every prefix of a header asks for more, and no other bytes do', asy
   for (const bytes of ['\x16\x03\x01', 'GET / HTTP/1.1\r\n', 'PUT', 'PRI * HTTP/2.0', 'proxy TCP4', 'PROXYX', '\r\nGET', '\r\n\r\n\0\r\nQUIT\r', '\0']) test.equal(parseProxyHeader(Buffer.from(bytes, 'latin1')), 'absent', JSON.stringify(bytes))
 })
 
+const azureTlv = (...bytes: number[]): Buffer => tlv(0xee, Buffer.from(bytes))
+
 void t.test('version 2: the Private Link id of Azure, and what is none', async (test) => {
-  const azure = (...bytes: number[]): Buffer => tlv(0xee, Buffer.from(bytes))
   const read = (...tlvs: Buffer[]): ProxyHeaderState => parseProxyHeader(v2(0x21, 0x11, Buffer.concat([ipv4([10, 0, 0, 4]), ...tlvs])))
   for (const [bytes, link] of [[[1, 0x15, 0xcd, 0x5b, 0x07], 123_456_789], [[1, 1, 0, 0, 0x10], 268_435_457], [[1, 0xff, 0xff, 0xff, 0xff], 4_294_967_295], [[1, 0, 0, 0, 0], 0]] as const) {
-    test.match(read(tlv(0x01, Buffer.from('h2')), azure(...bytes), tlv(0x04, Buffer.alloc(3))), { link, client: { address: '10.0.0.4' } }, String(link))
+    test.match(read(tlv(0x01, Buffer.from('h2')), azureTlv(...bytes), tlv(0x04, Buffer.alloc(3))), { link, client: { address: '10.0.0.4' } }, String(link))
   }
-  for (const none of [[], [azure(2, 1, 0, 0, 0)], [azure(0)], [azure(2), azure(3, 1, 1)], [tlv(0xef, Buffer.from([1, 1, 0, 0, 0]))]]) {
+  for (const none of [[], [azureTlv(2, 1, 0, 0, 0)], [azureTlv(0)], [azureTlv(2), azureTlv(3, 1, 1)], [tlv(0xef, Buffer.from([1, 1, 0, 0, 0]))]]) {
     const header = read(...none)
     test.match(header, { client: { address: '10.0.0.4' } })
     test.notOk(Object.hasOwn(header as object, 'link'))
   }
-  test.match(read(azure(2, 9), azure(1, 7, 0, 0, 0)), { link: 7 }, 'beside another subtype')
-  const id = azure(1, 7, 0, 0, 0)
-  for (const bad of [[id, id], [id, azure(1, 8, 0, 0, 0)], [azure(1)], [azure(1, 7, 0, 0)], [azure(1, 7, 0, 0, 0, 0)], [azure()], [id, azure(1)], [id, azure()]]) test.equal(read(...bad), 'invalid')
+  test.match(read(azureTlv(2, 9), azureTlv(1, 7, 0, 0, 0)), { link: 7 }, 'beside another subtype')
+  const id = azureTlv(1, 7, 0, 0, 0)
+  for (const bad of [[id, id], [id, azureTlv(1, 8, 0, 0, 0)], [azureTlv(1)], [azureTlv(1, 7, 0, 0)], [azureTlv(1, 7, 0, 0, 0, 0)], [azureTlv()], [id, azureTlv(1)], [id, azureTlv()]]) test.equal(read(...bad), 'invalid')
   test.equal(parseProxyHeader(v2(0x20, 0x11, Buffer.concat([ipv4([10, 0, 0, 4]), id]))) === 'invalid', false, 'a balancer that speaks for itself')
 })
