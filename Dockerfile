@@ -25,5 +25,5 @@ COPY --chown=0:0 src src
 USER 65532:65532
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["/app/node_modules/.bin/node", "-e", "fetch('http://127.0.0.1:9464/livez').then(reply => process.exit(reply.ok ? 0 : 1), () => process.exit(1))"]
 # SIGUSR1 would open Node's inspector, and with it the memory that holds every key (security.md K4). Workers inherit the flag.
-ENTRYPOINT ["/app/node_modules/.bin/node", "--disable-sigusr1", "/app/src/cli/main.ts"]
+ENTRYPOINT ["/app/node_modules/.bin/node", "--disable-sigusr1", "/app/src/cli/tidegate.mjs"]
 CMD ["serve", "--config", "/etc/tidegate/tidegate.yaml"]

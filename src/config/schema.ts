@@ -1,6 +1,7 @@
 // The whole configuration file in one place: every key with its kind, its default and what it does (contract section 3).
 // The types, the reader (read.ts), config/tidegate.schema.json and docs/configuration.md all come from here.
-import { Type, type Static, type TArray, type TObject, type TOptional, type TProperties, type TSchema, type TUnsafe } from 'typebox'
+import type { Static, TArray, TObject, TOptional, TProperties, TSchema, TUnsafe } from 'typebox'
+import { Type } from './builders.ts'
 import { KINDS, type Bounds, type KindName } from './kinds.ts'
 import type { Connect, EndpointUrl } from './url.ts'
 

@@ -31,6 +31,8 @@ export type FromWorker =
   /** A fault of its own: it drains, and another one should take its place at once. */
   | { readonly kind: 'leaving' }
   | { readonly kind: 'metrics'; readonly id: number; readonly counts: Counts }
+  /** The worker has rehearsed: another one may begin. */
+  | { readonly kind: 'rehearsed' }
 
 /** What a worker is to run. It is given the files as the supervisor checked them, not what the disk holds by now. */
 export interface WorkerOrders {
@@ -47,6 +49,8 @@ export interface WorkerOrders {
   readonly ticketKeys: string
   /** User delegation keys that workers have learned. */
   readonly learned: readonly LearnedKey[]
+  /** Rehearse before saying `listening`: nobody else takes traffic yet, so the gateway becomes ready with a warm worker. */
+  readonly rehearseFirst: boolean
 }
 
 /** After `run`, which comes first, each may come at any time, while the worker still starts too. */
@@ -55,6 +59,8 @@ export type ToWorker =
   /** To take up another configuration, and to say how that went. */
   | { readonly kind: 'reload'; readonly orders: WorkerOrders }
   | { readonly kind: 'metrics'; readonly id: number }
+  /** Rehearse now, beside the traffic, and say `rehearsed`. */
+  | { readonly kind: 'rehearse' }
   | { readonly kind: 'ticket-keys'; readonly keys: string }
   | { readonly kind: 'learned'; readonly key: LearnedKey }
   /** The audit log was rotated. */

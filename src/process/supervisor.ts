@@ -11,6 +11,7 @@ import { handle, portOf, type Bound, type FromWorker, type LearnedKey, type ToWo
 import type { WorkerState } from '../admin/running.ts'
 import { Pauses } from './restart-delays.ts'
 import { Questions } from './questions.ts'
+import { RehearsalQueue } from './rehearsal-queue.ts'
 import type { Readiness } from '../admin/readiness.ts'
 import { SEAL_FLAGS } from '../host/seal.ts'
 import { Tickets } from './tickets.ts'
@@ -51,6 +52,7 @@ export class Supervisor {
   readonly #looks = new Questions<number, boolean>()
   /** Workers that end by themselves and have been replaced. */
   readonly #replaced = new Set<Worker>()
+  readonly #rehearsals = new RehearsalQueue<Worker>((worker) => send(worker, { kind: 'rehearse' }))
   readonly #tickets: Tickets
   /** By account and texts; the oldest goes first beyond the limit. */
   readonly #learned = new Map<string, LearnedKey>()
@@ -166,6 +168,7 @@ export class Supervisor {
         learned: ({ key }) => this.#share(key),
         reloaded: ({ why }) => this.#reloads.answer(worker, why),
         metrics: (answer) => this.#answered(worker, answer),
+        rehearsed: () => this.#rehearsals.remove(worker),
       }, message))
       worker.on('exit', (code, signal) => {
         // Whoever asked for the end is told by that, not by a fault.
@@ -187,7 +190,7 @@ export class Supervisor {
     const ports = bound === undefined ? {} : { tls: portOf(bound.tls), ...(bound.plain === undefined ? {} : { plain: portOf(bound.plain) }) }
     const contents = [...loaded.contents].map(([name, { bytes }]) => [name, bytes.toString('base64')] as const)
     const ticketKeys = this.#tickets.current.toString('base64')
-    return { file: loaded.file, contents, checkedAt: this.#checkedAt, ports, workers, ticketKeys, learned: [...this.#learned.values()] }
+    return { file: loaded.file, contents, checkedAt: this.#checkedAt, ports, workers, ticketKeys, learned: [...this.#learned.values()], rehearseFirst: bound === undefined }
   }
 
   /** What one worker learned, the others and those to come know too; itself as well, since a reload may have come meanwhile. */
@@ -200,6 +203,7 @@ export class Supervisor {
   }
 
   #listening(worker: Worker, addresses: Bound): Bound {
+    if (this.#bound !== undefined) this.#rehearsals.add(worker)
     this.#bound ??= addresses
     this.#serving.add(worker)
     this.#count()
@@ -216,6 +220,7 @@ export class Supervisor {
     for (const group of [this.#workers, this.#ordered, this.#serving]) group.delete(worker)
     // Its successor starts with the configuration that is in force by then.
     this.#reloads.answer(worker, null)
+    this.#rehearsals.remove(worker)
     this.totals.retire(worker.id)
     this.#count()
     // Before the first one listened, start() tells its caller.

@@ -32,9 +32,14 @@ async function run(orders: WorkerOrders): Promise<void> {
   measureLoop(parts.metrics.loopUtilization.child())
   guardMemory(parts)
   const addresses = await listen(parts, config, { ports: orders.ports, shared: orders.workers > 1 })
+  if (orders.rehearseFirst) await rehearseQuietly()
   obey(parts, sink, outlets)
   tell({ kind: 'listening', addresses })
-  void rehearse({ log: createLoggerOver('info', { write: () => undefined }), wallClock, monotonic })
+}
+
+/** Its lines go nowhere. */
+async function rehearseQuietly(): Promise<void> {
+  await rehearse({ log: createLoggerOver('info', { write: () => undefined }), wallClock, monotonic })
 }
 
 async function build(loaded: Loaded, { workers, ticketKeys, learned }: WorkerOrders, { log }: LogSink): Promise<Parts> {
@@ -127,6 +132,7 @@ function handlingOf(parts: Parts, sink: LogSink, outlets: Outlets, leave: () => 
   let reloads = Promise.resolve()
   return {
     'drain': leave,
+    'rehearse': () => void rehearseQuietly().then(() => tell({ kind: 'rehearsed' })),
     'reopen': () => outlets.reopen(),
     'ticket-keys': ({ keys }) => parts.tickets.take(Buffer.from(keys, 'base64')),
     'learned': ({ key }) => remember(parts, key),

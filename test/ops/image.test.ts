@@ -89,7 +89,7 @@ void t.test('a numeric user, a health check of Node alone, no inspector', { skip
   const [image] = JSON.parse(store.podman('image', 'inspect', TAG)) as [{ User: string; Healthcheck?: { Test: string[] }; Config: { Entrypoint: string[]; Env?: string[] }; RootFS: { Layers: string[] } }]
   test.equal(image.User, '65532:65532')
   test.strictSame(image.Healthcheck?.Test.slice(0, 2), ['CMD', NODE])
-  test.strictSame(image.Config.Entrypoint, [NODE, '--disable-sigusr1', '/app/src/cli/main.ts'])
+  test.strictSame(image.Config.Entrypoint, [NODE, '--disable-sigusr1', '/app/src/cli/tidegate.mjs'])
   test.notMatch((image.Config.Env ?? []).join(), /KEY|SECRET|TOKEN|PASSWORD|inspect/i)
   const stage = readFileSync(join(import.meta.dirname, '../../Dockerfile'), 'utf8').split(/^FROM \$\{BASE\}$/m)[1] ?? ''
   test.notMatch(stage, /^\s*(?:RUN|ADD)\b/m, 'the last stage copies and runs nothing')

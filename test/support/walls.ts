@@ -29,7 +29,6 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   'cli/serve.ts': ['node:util'],
   'config/disk.ts': ['node:fs/promises', 'node:path'],
   'config/load.ts': ['node:path'],
-  'config/schema.ts': ['typebox'],
   'config/text.ts': ['yaml'],
   'door/front-door.ts': ['node:net'],
   'gate/api/api-proxy.ts': ['@fastify/http-proxy', 'node:http'],
