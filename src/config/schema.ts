@@ -40,7 +40,7 @@ const list = <T extends TSchema>(items: T, description: string, options: { defau
 const choice = <T extends string>(values: readonly T[], description: string, fallback: T) =>
   leaf<T>('choice', description, { enum: values, default: fallback })
 
-const optional = <T extends TSchema>(schema: T): TOptional<T> => Type.Optional(schema) as TOptional<T>
+const optional = <T extends TSchema>(schema: T): TOptional<T> => Type.Optional<T>(schema)
 
 const DAY = 86_400_000
 
