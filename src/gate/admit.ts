@@ -6,6 +6,7 @@ import { parseTarget, type Target } from '../azure/target.ts'
 import { admitSas, type KeptResults, type SasVerdict } from '../sas/admission.ts'
 import { authorizePeer, type PeerIdentity, type PeerRules } from '../tls/peer.ts'
 import { matchRoute, matchSite, isApis, hostName, type ApiRoute, type Route, type Site, type SiteTable, type StorageRoute } from '../upstream/routes.ts'
+import { refuseDisguises } from '../upstream/folded-paths.ts'
 import { editFields } from './storage/resign.ts'
 import { judgeSources, type JudgedSource, type SourceHost } from './storage/sources.ts'
 import type { RequestFields } from './headers.ts'
@@ -87,7 +88,9 @@ export function findRoute(facts: RequestFacts, host: string, site: Site, snapsho
   const { expect, via } = facts.fields
   if (expect !== undefined && expect.toLowerCase() !== '100-continue') refuse('expectation-failed')
   if (via !== '' && via.includes(snapshot.via)) refuse('loop')
-  return { target, route: matchRoute(site, target.decodedPath) }
+  const route = matchRoute(site, target.decodedPath)
+  refuseDisguises(site, route, target.path, snapshot.clients)
+  return { target, route }
 }
 
 /** Judges a request whose route was already found. Refuses with `client-not-allowed` and the reasons of stages sas and storage. */

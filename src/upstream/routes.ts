@@ -74,11 +74,16 @@ export function matchSite(sites: SiteTable, serverName: string | undefined, host
 /** The route of a path on a site: whole segments of the decoded path (security.md P3). Refuses with `path-unknown`. */
 export function matchRoute(site: Site, decodedPath: string): Route {
   if (!isApis(site)) return site
-  for (const api of site) {
-    const { prefix } = api
-    if (decodedPath.startsWith(prefix) && (decodedPath.length === prefix.length || decodedPath.charCodeAt(prefix.length) === 0x2f)) return api
+  return matchPrefix(site, decodedPath) ?? refuse('path-unknown')
+}
+
+/** Returns the first whose prefix holds the path, as whole segments; undefined where none does. */
+export function matchPrefix<T extends { readonly prefix: string }>(routes: readonly T[], path: string): T | undefined {
+  for (const route of routes) {
+    const { prefix } = route
+    if (path.startsWith(prefix) && (path.length === prefix.length || path.charCodeAt(prefix.length) === 0x2f)) return route
   }
-  return refuse('path-unknown')
+  return undefined
 }
 
 /** Whether a site is one of APIs. */
