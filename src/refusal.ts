@@ -79,6 +79,8 @@ const TABLE = {
   'sas-expired': ['sas', 'client', 403, 'AuthenticationFailed', 'info', false, AUTHENTICATION],
   'sas-source-ip': ['sas', 'client', 403, 'AuthorizationSourceIPMismatch', 'warn', false, 'This request is not authorized to perform this operation using this source IP.'],
   'sas-resource': ['sas', 'client', 403, 'AuthenticationFailed', 'warn', false, AUTHENTICATION],
+  'sas-lifetime': ['sas', 'client', 403, 'AuthenticationFailed', 'warn', false, AUTHENTICATION],
+  'sas-denied': ['sas', 'client', 403, 'AuthenticationFailed', 'warn', false, AUTHENTICATION],
 
   'copy-source-plaintext': ['storage', 'client', 400, 'CannotVerifyCopySource', 'warn', false, 'The copy source must be an https URL.'],
   'copy-source-unknown': ['storage', 'client', 400, 'CannotVerifyCopySource', 'info', false, COPY_SOURCE],

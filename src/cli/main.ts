@@ -15,6 +15,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['check', { says: 'say every fault of a configuration', load: async () => (await import('./check.ts')).checkCommand }],
   ['mint', { says: 'make a shared access signature, https only', load: async () => (await import('./mint.ts')).mintCommand }],
   ['inspect', { says: 'say what a shared access signature is and what the gateway would do with it', load: async () => (await import('./inspect.ts')).inspectCommand }],
+  ['deny', { says: 'revoke single shared access signatures', load: async () => (await import('./deny.ts')).denyCommand }],
 ])
 
 function help(): string {

@@ -1,12 +1,13 @@
 // What the files of a configuration hold: each is parsed by what it is for, or is a fault at the path that names it.
 import type { KeyObject } from 'node:crypto'
 import { KEY_FILE_ALLOWED, keyInFile } from '../sas/delegation-key.ts'
+import { DENIED_ALLOWED, parseDenied, type DeniedTokens } from '../sas/denied.ts'
 import type { UserDelegationKey } from '../sas/signing-keys.ts'
 import { CredentialFault, parseCredential, parseTrustBundle, type Credential, type TrustBundle } from '../tls/credential.ts'
 import { parseRevocationLists, type RevocationList } from '../tls/crl.ts'
 import { TICKET_SECRET_ALLOWED, parseTicketSecret } from '../tls/ticket-keys.ts'
 import { ACCOUNT_KEY_ALLOWED, parseAccountKey } from './account-key.ts'
-import type { FileRead } from './disk.ts'
+import { foundFile, type FileRead } from './disk.ts'
 import type { Fault } from './fault.ts'
 import { OTLP_HEADERS_ALLOWED, parseOtlpHeaders } from './otlp-headers.ts'
 import type { NamedFile } from './read.ts'
@@ -18,6 +19,7 @@ export interface Contents {
   readonly delegationKeys: Map<string, UserDelegationKey>
   readonly ticketSecrets: Buffer[]
   readonly traceHeaders: Readonly<Record<string, string>>[]
+  readonly denied: DeniedTokens[]
   readonly clientCas: TrustBundle[]
   readonly lists: RevocationList[]
   readonly trust: Map<string, TrustBundle>
@@ -34,8 +36,8 @@ interface Held {
 
 /** Takes the files that are named, what was read of each by its name, and the time in ms since the epoch. */
 export function readContents(named: readonly NamedFile[], read: ReadonlyMap<string, FileRead | string>, now: number): Contents {
-  const contents: Contents = { credentials: new Map(), keys: new Map(), delegationKeys: new Map(), ticketSecrets: [], traceHeaders: [], clientCas: [], lists: [], trust: new Map(), faults: [], warnings: [] }
-  const held = new Map(named.flatMap((one) => holdOne(one, read.get(one.file) ?? 'nothing', contents)))
+  const contents: Contents = { credentials: new Map(), keys: new Map(), delegationKeys: new Map(), ticketSecrets: [], traceHeaders: [], denied: [], clientCas: [], lists: [], trust: new Map(), faults: [], warnings: [] }
+  const held = new Map(named.flatMap((one) => holdOne(one, read.get(one.file) ?? 'does not exist', contents)))
   for (const { path, use } of named) {
     const one = held.get(path)
     if (one === undefined) continue
@@ -50,7 +52,7 @@ const SECRET: ReadonlySet<NamedFile['use']> = new Set(['key', 'account-key', 'de
 
 function holdOne({ path, file, use }: NamedFile, found: FileRead | string, { faults, warnings }: Contents): [string, Held][] {
   if (typeof found === 'string') {
-    faults.push({ path, found: `${file}: ${found}`, allowed: 'a file that can be read' })
+    faults.push({ path, found: foundFile(file, found), allowed: 'a file that can be read' })
     return []
   }
   if (found.exposed && SECRET.has(use)) warnings.push({ path, found: `${file}: others can read or write it`, allowed: 'a secret that only its owner and group can read' })
@@ -65,6 +67,7 @@ const TAKES: Readonly<Partial<Record<NamedFile['use'], (held: Held, contents: Co
   'account-key': (held, contents) => keep(held, parseAccountKey(held.bytes), contents, (key) => contents.keys.set(held.path, key), ACCOUNT_KEY_ALLOWED),
   'delegation-key': (held, contents) => keep(held, keyInFile(held.bytes), contents, (key) => contents.delegationKeys.set(held.path, key), KEY_FILE_ALLOWED),
   'ticket-secret': (held, contents) => keep(held, parseTicketSecret(held.bytes), contents, (secret) => contents.ticketSecrets.push(secret), TICKET_SECRET_ALLOWED),
+  'denied-tokens': (held, contents) => keep(held, parseDenied(held.bytes), contents, (denied) => contents.denied.push(denied), DENIED_ALLOWED),
   'otlp-headers': (held, contents) => keep(held, parseOtlpHeaders(held.bytes), contents, (headers) => contents.traceHeaders.push(headers), OTLP_HEADERS_ALLOWED),
 }
 

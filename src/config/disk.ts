@@ -2,7 +2,8 @@
 import { access, constants, open, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
-const LARGEST = 1_048_576
+/** Bytes that a file of the configuration may have. */
+export const LARGEST = 1_048_576
 // K2 speaks of others. A group is left alone: it is how Kubernetes gives a mounted secret to a process that is not root.
 const OTHERS = 0o006
 
@@ -12,34 +13,71 @@ export interface FileRead {
   readonly exposed: boolean
 }
 
-/** Takes an absolute path. Gives the file, or in words why it cannot be read: the system's code, such as ENOENT. */
+/** Returns the file at an absolute path, or in words why it cannot be read, such as `does not exist`. */
 export async function readBounded(file: string): Promise<FileRead | string> {
   try {
     // Without O_NONBLOCK a pipe would keep us waiting for its writer.
     await using handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK)
     const { mode, size } = await handle.stat()
-    if ((mode & constants.S_IFMT) !== constants.S_IFREG) return (mode & constants.S_IFMT) === constants.S_IFDIR ? 'EISDIR' : 'not a regular file'
-    if (size > LARGEST) return `more than ${LARGEST} bytes`
+    if ((mode & constants.S_IFMT) !== constants.S_IFREG) return (mode & constants.S_IFMT) === constants.S_IFDIR ? 'is a directory' : 'is not a regular file'
+    if (size > LARGEST) return `has more than ${LARGEST} bytes`
     return { bytes: await handle.readFile(), exposed: (mode & OTHERS) !== 0 }
   } catch (error) {
-    return codeOf(error)
+    return systemWords(error)
   }
 }
 
-const codeOf = (error: unknown): string => error instanceof Error && 'code' in error ? String(error.code) : 'an unknown error'
+const codeOf = (error: unknown): string => error instanceof Error && 'code' in error ? String(error.code) : ''
 
-/** Whether lines can be appended to a file, by its absolute path: in words why not, such as ENOENT; undefined where they can. */
+/** People read these; the codes are the system's (errno(3)). */
+const SYSTEM_WORDS: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist',
+  EISDIR: 'is a directory',
+  ENOTDIR: 'does not exist',
+  EACCES: 'permission denied',
+  EPERM: 'operation not permitted',
+  EROFS: 'is on a read-only file system',
+  ELOOP: 'too many symbolic links',
+  ENAMETOOLONG: 'does not exist',
+  EMFILE: 'cannot be opened: too many open files',
+  ENFILE: 'cannot be opened: too many open files in the system',
+  ENOSPC: 'no space is left on the device',
+  EDQUOT: 'the disk quota is used up',
+  EIO: 'input/output error',
+  ENXIO: 'is a pipe or device that nothing reads',
+  EBUSY: 'is busy',
+  ETXTBSY: 'is busy',
+}
+
+/** What is only said of a file that is there. */
+const OF_WHAT_EXISTS = /^(?:is|has) /
+
+/**
+ * Returns what a fault says about a file that cannot be read. It has the file's name only if the file exists: people paste
+ * secrets where the name of a file belongs, and those must not come back.
+ */
+export function foundFile(file: string, words: string): string {
+  return OF_WHAT_EXISTS.test(words) ? `${file}: ${words}` : words
+}
+
+/** Returns an error of the system in words that follow the name of a file: `does not exist`. */
+export function systemWords(error: unknown): string {
+  const code = codeOf(error)
+  return SYSTEM_WORDS[code] ?? (code === '' ? 'cannot be used: unknown error' : `cannot be used (${code})`)
+}
+
+/** Whether lines can be appended to a file, by its absolute path: in words why not, such as `permission denied`; undefined where they can. */
 export type Appendable = (file: string) => Promise<string | undefined>
 
 /** Looks without changing anything: a file that is not there yet needs a folder that takes one. */
 export const appendableHere: Appendable = async (file) => {
   try {
     const there = await stat(file).catch((error: unknown) => (codeOf(error) === 'ENOENT' ? undefined : Promise.reject(error)))
-    if (there !== undefined && !there.isFile()) return 'not a regular file'
+    if (there !== undefined && !there.isFile()) return there.isDirectory() ? 'is a directory' : 'is not a regular file'
     await access(there === undefined ? dirname(file) : file, constants.W_OK)
     return undefined
   } catch (error) {
-    return codeOf(error)
+    return systemWords(error)
   }
 }
 

@@ -30,7 +30,7 @@ export interface Kind {
   readonly read: (value: string | number | boolean, bounds: Bounds) => unknown
 }
 
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, B: 1, KiB: 1024, MiB: 1_048_576, GiB: 1_073_741_824 }
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, B: 1, KiB: 1024, MiB: 1_048_576, GiB: 1_073_741_824 }
 
 const inside = (value: number, { minimum = 0, maximum = Number.MAX_SAFE_INTEGER }: Bounds) =>
   Number.isSafeInteger(value) && value >= minimum && value <= maximum ? value : new Unfit()
@@ -67,7 +67,7 @@ const matching = (title: string, allowed: string, pattern: string): Kind => {
   return string(title, allowed, (text) => expression.test(text) ? text : new Unfit(), { pattern })
 }
 
-const DURATION = '^(\\d+)(ms|s|m|h)$'
+const DURATION = '^(\\d+)(ms|s|m|h|d)$'
 const SIZE = '^(\\d+)(B|KiB|MiB|GiB)$'
 
 // A key that is pasted where the name of its file belongs would come back in "no such file".
@@ -132,7 +132,7 @@ export const KINDS = {
   duration: {
     json: { type: 'string', pattern: DURATION },
     title: 'duration',
-    allowed: (bounds) => `a duration such as 500ms, 10s, 2m or 24h${range(bounds, durationText).replace(/^(?=.)/, ',')}`,
+    allowed: (bounds) => `a duration such as 500ms, 10s, 2m, 24h or 7d${range(bounds, durationText).replace(/^(?=.)/, ',')}`,
     shown: true,
     read: measure(new RegExp(DURATION)),
   },

@@ -2,11 +2,12 @@
 // files is told at once.
 import { dirname, resolve } from 'node:path'
 import type { KeyObject } from 'node:crypto'
+import type { DeniedTokens } from '../sas/denied.ts'
 import type { UserDelegationKey } from '../sas/signing-keys.ts'
 import type { Credential, TrustBundle } from '../tls/credential.ts'
 import type { RevocationList } from '../tls/crl.ts'
 import { readContents, type Contents } from './contents.ts'
-import { appendableHere, readAll, readBounded, type Appendable, type FileRead, type ReadFile } from './disk.ts'
+import { appendableHere, foundFile, readAll, readBounded, type Appendable, type FileRead, type ReadFile } from './disk.ts'
 import type { Fault } from './fault.ts'
 import { parseConfig } from './parse.ts'
 import type { NamedFile } from './read.ts'
@@ -30,6 +31,8 @@ export interface Loaded {
   readonly clientTrust: ClientTrust | undefined
   /** What replicas derive their session ticket keys from; undefined where each makes its own. */
   readonly ticketSecret: Buffer | undefined
+  /** The revoked tokens of `storage.sas.deny`. */
+  readonly denied: DeniedTokens | undefined
   /** Fields that go with each export of spans; credentials as a rule. */
   readonly traceHeaders: Readonly<Record<string, string>>
   /** By the absolute path that `Upstream.ca` names. */
@@ -95,7 +98,7 @@ export async function loadConfig(name: string, { environment, now, read = readBo
 async function unwritable(files: readonly NamedFile[], appendable: Appendable): Promise<Fault[]> {
   const written = files.filter(({ use }) => use === 'written')
   const found = await Promise.all(written.map(({ file }) => appendable(file)))
-  return written.flatMap(({ path, file }, i) => (found[i] === undefined ? [] : [{ path, found: `${file}: ${found[i]}`, allowed: 'a file that can be appended to' }]))
+  return written.flatMap(({ path, file }, i) => (found[i] === undefined ? [] : [{ path, found: foundFile(file, found[i] ?? ''), allowed: 'a file that can be appended to' }]))
 }
 
 function kept(file: string, text: FileRead, held: ReadonlyMap<string, FileRead | string>): ReadonlyMap<string, FileRead> {
@@ -105,9 +108,9 @@ function kept(file: string, text: FileRead, held: ReadonlyMap<string, FileRead |
 
 const present = <T>(items: readonly (T | undefined)[]): T[] => items.filter((item) => item !== undefined)
 
-type Arranged = Pick<Loaded, 'credentials' | 'clientCredentials' | 'accountKeys' | 'delegationKeys' | 'ticketSecret' | 'traceHeaders' | 'clientTrust' | 'trust'>
+type Arranged = Pick<Loaded, 'credentials' | 'clientCredentials' | 'accountKeys' | 'delegationKeys' | 'ticketSecret' | 'denied' | 'traceHeaders' | 'clientTrust' | 'trust'>
 
-function arrange(config: Config, { credentials, keys, delegationKeys, ticketSecrets, traceHeaders, clientCas, lists, trust }: Contents): Arranged {
+function arrange(config: Config, { credentials, keys, delegationKeys, ticketSecrets, denied, traceHeaders, clientCas, lists, trust }: Contents): Arranged {
   return {
     credentials: present(config.tls.certificates.map((_, i) => credentials.get(`tls.certificates[${i}]`))),
     clientCredentials: new Map(config.apis.flatMap((api, i) =>
@@ -117,6 +120,7 @@ function arrange(config: Config, { credentials, keys, delegationKeys, ticketSecr
     delegationKeys: new Map((config.storage?.accounts ?? []).map((account, i) =>
       [account.name, present((account.userDelegationKeys ?? []).map((_, k) => delegationKeys.get(`storage.accounts[${i}].userDelegationKeys[${k}]`)))] as const)),
     ticketSecret: ticketSecrets[0],
+    denied: denied[0],
     traceHeaders: traceHeaders[0] ?? {},
     clientTrust: clientCas[0] === undefined ? undefined : { bundle: clientCas[0], lists },
     trust,

@@ -41,6 +41,22 @@ export function parseConfig(text: string, { file, directory, environment }: Surr
   return { config: complete(draft as Parsed), digest: digestOf(yaml.value, environment), warnings, files: reading.files }
 }
 
+/**
+ * Returns the absolute path that `storage.sas.deny` names, whatever else the file says: a token must be revoked at once,
+ * not once everything else is in order. Returns the fault where the file is no YAML or names none.
+ */
+export function denyFileIn(text: string, { file, directory, environment }: Surroundings): { readonly file: string } | { readonly faults: readonly Fault[] } {
+  const yaml = readYaml(text, file)
+  if ('faults' in yaml) return yaml
+  const path = 'storage.sas.deny'
+  const value = path.split('.').reduce<unknown>((part, key) => (typeof part === 'object' && part !== null && Object.hasOwn(part, key) ? (part as Readonly<Record<string, unknown>>)[key] : undefined), yaml.value)
+  const node = path.split('.').reduce<Node | undefined>((part, key) => part?.properties?.[key], FILE as Node)
+  const reading: Reading = { environment, resolve: (name) => absolute(name, directory), faults: [], files: [] }
+  if (value === undefined || node === undefined) return { faults: [{ path, found: 'nothing', allowed: 'the name of the file that holds revoked tokens' }] }
+  const name = readNode(value, node, path, reading)
+  return typeof name === 'string' ? { file: name } : { faults: reading.faults }
+}
+
 // The reader makes its objects in the order of the schema, so equal configurations give equal text.
 function digestOf(value: unknown, environment: Surroundings['environment']): string {
   const parsed = readNode(value, FILE as Node, '', { environment, resolve: (name) => name, faults: [], files: [] })

@@ -164,6 +164,8 @@ function withoutEffect(draft: Draft): Fault[] {
     ...(storage?.sas?.egress === undefined || storage.sas.sip === 'egress' ? []
       : [{ path: 'storage.sas.egress', found: 'no effect', allowed: 'with sip: egress' }]),
     ...unverified(draft),
+    ...(storage?.sas?.accept === undefined || storage.sas.accept.maxLifetime !== undefined || storage.sas.accept.requireIdentifier === true ? []
+      : [{ path: 'storage.sas.accept', found: 'no effect', allowed: 'with maxLifetime or requireIdentifier: true' }]),
   ]
 }
 

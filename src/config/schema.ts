@@ -9,7 +9,7 @@ import type { Connect, EndpointUrl } from './url.ts'
  * What is done with a file that the configuration names. `client-ca` and `crl` are read where client certificates are asked
  * for; what is `written` is never read.
  */
-export type FileUse = 'certificate' | 'key' | 'account-key' | 'delegation-key' | 'ticket-secret' | 'trust' | 'client-ca' | 'crl' | 'otlp-headers' | 'written'
+export type FileUse = 'certificate' | 'key' | 'account-key' | 'delegation-key' | 'ticket-secret' | 'trust' | 'client-ca' | 'crl' | 'otlp-headers' | 'denied-tokens' | 'written'
 
 /** A node of the schema as the reader and the reference see it. */
 export interface Node extends Bounds {
@@ -139,6 +139,13 @@ const SAS = section('Shared access signatures.', {
   egress: optional(leaf<string>('address', 'With `sip: egress`: the address, or LOW-HIGH, that the service sees.')),
   learnDelegationKeys: boolean(true, 'Remember, in memory, user delegation keys that clients fetch through the gateway.'),
   maxLifetime: duration('24h', 'The longest life of a token that `mint` makes.', { maximum: 3660 * DAY }),
+  accept: optional(section('Which valid tokens are carried. Absent: all. The others are refused with `sas-lifetime`.', {
+    maxLifetime: optional(leaf<number>('duration', 'The longest lifetime, from `st` (without `st` from now) to `se`. A token without `se` passes. Absent: no limit.',
+      { minimum: 1000, maximum: 3660 * DAY })),
+    requireIdentifier: boolean(false, 'Refuses account SAS, and service SAS without a stored access policy (`si`). It does not concern user delegation SAS.'),
+    mode: choice(['refuse', 'report'], '`report` counts and logs what `refuse` would refuse, and carries it.', 'refuse'),
+  })),
+  deny: optional(file('denied-tokens', 'A file with revoked tokens (`sas-denied`), one rule on a line; `tidegate deny` appends to it. The gateway applies a change within two seconds.')),
 }, { default: {} })
 
 const STORAGE = section('Storage accounts. Clients use `https://ACCOUNT.SERVICE.DOMAIN[:PORT]/`.', {

@@ -46,6 +46,8 @@ export class Transaction implements RollMember {
   exchange: Exchange | undefined
   refusal: Refusal | null = null
   sas: { readonly kind: string; readonly outcome: string } | null = null
+  /** The reason for which a token of this request would be refused, where `storage.sas.accept` reports only. */
+  wouldRefuse: string | null = null
   sent = 0
   /** The reply is text/event-stream: silence from the upstream is no fault. */
   eventStream = false
@@ -121,6 +123,7 @@ export class Transaction implements RollMember {
       peer: this.arrival?.peer?.names[0] ?? null,
       traceparent: this.fields?.traceparent,
       sas: this.sas,
+      wouldRefuse: this.wouldRefuse,
       refusal: this.refusal,
       broken,
     })

@@ -49,6 +49,7 @@ function trafficFamilies() {
     inFlight: gauge('requests_in_flight', 'Requests under way.', 'route'),
     bytes: counter('bytes_total', 'Body bytes to and from clients.', 'route', 'direction'),
     sas: counter('sas_total', 'Requests with a shared access signature, by what became of it.', 'account', 'kind', 'outcome'),
+    sasWouldRefuse: counter('sas_would_refuse_total', 'Requests with a shared access signature that storage.sas.accept would refuse, carried in mode report.', 'account', 'reason'),
     sasKeyUsed: counter('sas_key_used_total', 'Verified shared access signatures by the key that signed them.', 'account', 'slot'),
     upstreamRequests: counter('upstream_requests_total', 'Requests sent upstream, by result.', 'upstream', 'result'),
     upstreamConnections: gauge('upstream_connections', 'Connections to an upstream.', 'upstream', 'state'),
@@ -117,6 +118,7 @@ export function createStateMetrics(): StateMetrics {
 /** At zero from the start for what the configuration names. */
 export function zeroSasOutcomes(metrics: TrafficMetrics, account: string): void {
   for (const kind of SAS_KINDS) for (const outcome of SAS_OUTCOMES) metrics.sas.child(account, kind, outcome)
+  metrics.sasWouldRefuse.child(account, 'sas-lifetime')
 }
 
 /**

@@ -54,6 +54,8 @@ export interface PassedSas {
   readonly slot: string | null
   /** The client's own token would not work over plain http. */
   readonly httpsOnly: boolean
+  /** The reason for which `storage.sas.accept` would refuse it, in mode report. */
+  readonly wouldRefuse?: string
 }
 
 /** A finished handshake. */
@@ -188,6 +190,7 @@ export class Recorder {
   /** A token that passed: unchanged, tightened, or unverified for want of a key. */
   sasPassed(account: string, sas: PassedSas, client: string, now: number): void {
     this.metrics.sas.child(account, sas.kind, sas.outcome).value++
+    if (sas.wouldRefuse !== undefined) this.metrics.sasWouldRefuse.child(account, sas.wouldRefuse).value++
     if (sas.slot !== null) this.metrics.sasKeyUsed.child(account, sas.slot).value++
     this.issuers.note(account, sas.kind, sas.slot, client, sas.httpsOnly, now)
   }

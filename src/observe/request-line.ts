@@ -22,6 +22,8 @@ export interface FinishedRequest {
   /** The field as the client sent it; undefined without exactly one. */
   readonly traceparent: string | undefined
   readonly sas: { readonly kind: string; readonly outcome: string } | null
+  /** The reason for which a token of the request would be refused, where `storage.sas.accept` reports only. */
+  readonly wouldRefuse?: string | null
   readonly refusal: Refusal | null
   /** The reply did not reach the client whole. */
   readonly broken: boolean
@@ -41,6 +43,7 @@ export function requestFields(done: FinishedRequest, sample = 1): string {
   const traceId = parseTraceParent(done.traceparent)?.traceId
   if (traceId !== undefined) fields += `,"traceId":"${traceId}"`
   if (sas !== null) fields += `,"sas":"${sas.outcome}","sasKind":"${sas.kind}"`
+  if (done.wouldRefuse !== undefined && done.wouldRefuse !== null) fields += `,"wouldRefuse":"${done.wouldRefuse}"`
   if (sample < 1) fields += `,"sample":${sample}`
   if (done.broken) fields += ',"broken":true'
   if (refusal !== null) fields += `,"reason":"${refusal.reason}","refusal":${JSON.stringify(refusal.detail)}`

@@ -80,7 +80,7 @@ export class Reloader {
     this.#rejected = ''
     if (changed.length === 0 || !settled) return
     const { file, contents } = this.#loaded
-    const read = (name: string): Promise<FileRead | string> => Promise.resolve((name === file ? contents.get(file) : found.get(name)) ?? 'ENOENT')
+    const read = (name: string): Promise<FileRead | string> => Promise.resolve((name === file ? contents.get(file) : found.get(name)) ?? 'does not exist')
     const taken = await this.#attempt('files', () => loadConfig(file, { environment: process.env, now: Date.now(), read }))
     if (!taken) this.#rejected = seen
   }

@@ -91,6 +91,8 @@ class Builder implements Routing {
       withoutKey: sas.withoutKey,
       sip: sas.sip,
       ...(sas.egress === undefined ? {} : { egress: sas.egress }),
+      ...(sas.accept === undefined ? {} : { accept: sas.accept }),
+      ...(this.#loaded.denied === undefined ? {} : { denied: this.#loaded.denied }),
       skew: CLOCK_SKEW_MS,
     })
   }

@@ -1,13 +1,15 @@
 // The whole decision about a storage request that may carry a shared access signature (spec/sas.md 1, steps 2 to 10):
 // no SAS, refused, passed on as it is, or tightened to https.
 import type { ServiceName } from '../azure/services.ts'
+import { type AcceptRules, judgeLife, lifeOf, type WouldRefuse } from './accept.ts'
 import { checkTable, readingsOf } from './canonical-resource.ts'
+import { type DeniedTokens, deniedBy } from './denied.ts'
 import type { SasKind } from './fields.ts'
 import { type KeptRequest, type KeptResult, type KeptResults, nameOf } from './kept-results.ts'
 import { readQuery } from './query.ts'
 import { listsParameter } from './signed-request.ts'
 import { type Signer, type SigningKeys, signersFor } from './signing-keys.ts'
-import { NO_KEY, forbid } from './error-details.ts'
+import { NO_KEY, REVOKED, forbid } from './error-details.ts'
 import { rewriteQuery, tighten } from './tighten.ts'
 import { parseTime } from './times.ts'
 import { type SasToken, readSas } from './token.ts'
@@ -26,6 +28,10 @@ export interface SasPolicy {
   readonly sip: 'remove' | 'egress' | 'keep'
   /** With `sip: 'egress'`: an IPv4 address or `LOW-HIGH`. */
   readonly egress?: string
+  /** Which valid tokens are carried; undefined for all. */
+  readonly accept?: AcceptRules
+  /** Revoked tokens. */
+  readonly denied?: DeniedTokens
   /** How far our clock may be behind a token's start, in ms. */
   readonly skew: number
 }
@@ -56,6 +62,8 @@ export interface SasVerdict {
   readonly expiresOn: number | null
   /** The client's own token says `spr=https`: whoever issued it has nothing to fix. */
   readonly httpsOnly: boolean
+  /** `storage.sas.accept` with `mode: report` would have refused it, for this reason. */
+  readonly wouldRefuse?: WouldRefuse
 }
 
 /**
@@ -72,23 +80,41 @@ export function admitSas(facts: SasFacts, policy: SasPolicy, kept: KeptResults):
   if (query.values.sig === undefined) return undefined
   const token = readSas(query, facts.service)
   const signers = signersFor(token, policy.keys, facts.now)
-  if (signers.length === 0) return passWithoutKey(token, policy)
+  if (signers.length === 0) return passWithoutKey(token, policy, facts.now)
   const judged = admitToken(token, signers, facts, policy, kept)
   // A delegation key can go, and signed headers differ from request to request: such tokens are read each time.
   if (token.kind !== 'user-delegation') kept.keepRequest(name, judged)
-  return judged.verdict
+  return carried(judged, facts)
 }
 
 /** The same bytes came to this verdict before; whether they do now is a matter of time and address alone. */
-function admitAgain({ verdict, terms, policy }: KeptRequest, facts: SasFacts): SasVerdict {
-  checkTerms(terms, verdict.kind, facts, policy.skew)
-  return verdict
+function admitAgain(judged: KeptRequest, facts: SasFacts): SasVerdict {
+  checkTerms(judged.terms, judged.verdict.kind, facts, judged.policy.skew)
+  return carried(judged, facts)
+}
+
+/** The last step: a token that is good may still live too long (contract 3.3). */
+function carried({ verdict, terms, policy }: KeptRequest, { now }: SasFacts): SasVerdict {
+  if (policy.accept === undefined) return verdict
+  const wouldRefuse = judgeLife(terms, verdict.kind, policy.accept, now)
+  return wouldRefuse === undefined ? verdict : { ...verdict, wouldRefuse }
+}
+
+/** A revoked token is refused whether a key here verified it or not; a forged one is never called revoked where a key is. */
+function refuseDenied({ kind, values }: SasToken, { account, denied }: SasPolicy): void {
+  const rule = denied === undefined ? undefined : deniedBy(values, [account], denied)
+  if (rule !== undefined) forbid('sas-denied', kind, REVOKED, { rule })
 }
 
 /** Step 7: what was not verified is never edited. */
-function passWithoutKey({ kind, query, values }: SasToken, { withoutKey }: SasPolicy): SasVerdict {
+function passWithoutKey(token: SasToken, policy: SasPolicy, now: number): SasVerdict {
+  const { kind, query, values } = token
+  const { withoutKey } = policy
+  refuseDenied(token, policy)
   if (withoutKey === 'refuse' || (withoutKey === 'pass-if-https' && values.spr !== 'https')) forbid('sas-no-key', kind, NO_KEY)
-  return { kind, outcome: 'passed-unverified', query: query.text, slot: null, expiresOn: parseTime(values.se ?? '') ?? null, httpsOnly: values.spr === 'https' }
+  const wouldRefuse = judgeLife(lifeOf(values), kind, policy.accept, now)
+  const verdict = { kind, outcome: 'passed-unverified', query: query.text, slot: null, expiresOn: parseTime(values.se ?? '') ?? null, httpsOnly: values.spr === 'https' } as const
+  return wouldRefuse === undefined ? verdict : { ...verdict, wouldRefuse }
 }
 
 /** Steps 8 to 10. */
@@ -104,6 +130,7 @@ function admitToken(token: SasToken, signers: readonly Signer[], facts: SasFacts
   }
 
   const proof = verifySas(token, candidates, signers)
+  refuseDenied(token, policy)
   const terms = readTerms(token)
   checkTerms(terms, token.kind, facts, policy.skew)
   checkTable(token, facts.decodedPath, facts.service)
@@ -118,6 +145,7 @@ function admitToken(token: SasToken, signers: readonly Signer[], facts: SasFacts
 /** The signature is known to be good; whether it is good now and here is another matter. */
 function admitKept(token: SasToken, result: KeptResult, sip: string | undefined, facts: SasFacts, policy: SasPolicy): KeptRequest {
   const { terms, signature } = result
+  refuseDenied(token, policy)
   checkTerms(terms, token.kind, facts, policy.skew)
   checkTable(token, facts.decodedPath, facts.service)
   return { policy, terms, verdict: verdictOf(token, result, signature === null ? facts.query : rewriteQuery(token.query, sip, signature)) }

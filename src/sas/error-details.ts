@@ -8,9 +8,12 @@ export const NOT_WELL_FORMED = 'Signature fields not well formed.'
 export const NO_PROTOCOL = 'sv has no signed protocol; ask for a SAS of 2015-04-05 or later'
 export const NO_LAYOUT = 'sv has no SAS of this kind for this service; ask for a newer one'
 export const NO_KEY = 'this gateway cannot verify the SAS'
+export const LONG_LIVED = 'the SAS is valid for longer than this gateway carries'
+export const NO_IDENTIFIER = 'this gateway carries only SAS with a stored access policy (si)'
+export const REVOKED = 'the SAS has been revoked at this gateway'
 export const WRONG_LEVEL = 'The signed resource is not allowed at this resource level.'
 
-type Forbidden = Extract<Reason, 'sas-version' | 'sas-no-key' | 'sas-signature' | 'sas-not-yet' | 'sas-expired' | 'sas-source-ip' | 'sas-resource'>
+type Forbidden = Extract<Reason, 'sas-version' | 'sas-no-key' | 'sas-signature' | 'sas-not-yet' | 'sas-expired' | 'sas-source-ip' | 'sas-resource' | 'sas-lifetime' | 'sas-denied'>
 type Invalid = Extract<Reason, 'sas-malformed' | 'sas-duplicate' | 'sas-mixed' | 'sas-protocol-value'>
 
 /** A 403: the token was understood and does not let this request pass. `told` is one of the texts of this file. */

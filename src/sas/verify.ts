@@ -32,6 +32,8 @@ export interface SasTerms {
   readonly startsOn: number | null
   readonly expiresOn: number | null
   readonly range: BlockList | null
+  /** The token names a stored access policy. */
+  readonly identified: boolean
 }
 
 /** The string to sign of a token in one reading; refuses as `signedHeaders` and `signedParameters` do. */
@@ -60,7 +62,7 @@ export function readTerms({ kind, values }: SasToken): SasTerms {
   if (startsOn === undefined || expiresOn === undefined) forbid('sas-signature', kind, NOT_WELL_FORMED, { why: 'time' })
   const range = values.sip === undefined || values.sip === '' ? null : parseIpRange(values.sip)
   if (range === undefined) rejectParameter('sas-malformed', 'sip', 'The value is not an IPv4 address or a range of two.', kind)
-  return { startsOn, expiresOn, range }
+  return { startsOn, expiresOn, range, identified: values.si !== undefined && values.si !== '' }
 }
 
 /**

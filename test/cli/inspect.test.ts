@@ -47,7 +47,7 @@ const judge = (url: string, ...args: string[]): Run => run([...AT, '--config', '
 const report = ({ stdout }: Run): SasReport => JSON.parse(stdout) as SasReport
 
 void t.test('a URL on standard input', async (test) => {
-  test.match(judge(GATE + QUERY), { status: 0, stderr: '', stdout: /^https:\/\/tideoffice\.blob\.storage\.tide\.example\/ledgers\/2026\/q4\.csv\?.*&sig=REDACTED\n {2}kind {7}service SAS, version 2025-05-05\n(?:.*\n)* {2}signature {2}right, made with key1\n {2}gateway {4}passes it, tightened\n/ })
+  test.match(judge(GATE + QUERY), { status: 0, stderr: '', stdout: /^https:\/\/tideoffice\.blob\.storage\.tide\.example\/ledgers\/2026\/q4\.csv\?.*&sig=REDACTED\n {2}kind {7}service SAS, version 2025-05-05\n(?:.*\n)* {2}signature {2}right, made with key1\n {2}sha-256 {4}[0-9a-f]{64}\n {2}gateway {4}passes it, tightened\n/ })
   test.match(judge(GATE + EXPIRED), { status: 3, stderr: '', stdout: / {2}gateway {4}refuses it \(sas-expired\)\n/ })
   test.match(judge(GATE + QUERY, '--at', '48h'), { status: 3 }, 'the last --at counts')
 })
@@ -64,7 +64,7 @@ void t.test('many, a line each, one JSON object for each', async (test) => {
   test.strictSame([status, stderr], [3, ''])
   const reports = stdout.trim().split('\n').map((line) => JSON.parse(line) as SasReport)
   test.strictSame(reports.map(({ gateway }) => gateway.outcome), ['tightened', 'refused', 'no-sas'])
-  test.strictSame(Object.keys(reports[0] ?? {}), ['url', 'account', 'service', 'token', 'signature', 'key', 'gateway', 'outside', 'warnings'])
+  test.strictSame(Object.keys(reports[0] ?? {}), ['url', 'account', 'service', 'token', 'signature', 'signatureSha256', 'key', 'gateway', 'outside', 'warnings'])
   const text = run([...AT, '--config', 'g.yaml', '-'], `${GATE}${QUERY}\n${GATE}${QUERY}\n`).stdout
   test.equal(text.split('\n\n').length, 2, 'an empty line between two')
 })
@@ -101,7 +101,7 @@ void t.test('wrong usage', async (test) => {
   test.match(run(['-']), { status: 2, stderr: /standard input holds no URL/ })
   test.match(run([`--url?${QUERY}`]), { status: 2, stdout: '', stderr: /^tidegate: error: unknown option/ })
   test.match(run([`--${new URLSearchParams(QUERY).get('sig')}?sig=${new URLSearchParams(QUERY).get('sig')}`]).status, 2)
-  test.match(run(['--config', GATE + QUERY, '-']), { status: 2, stdout: '', stderr: /sig=REDACTED: found ENOENT; allowed/ }, 'a URL where a file belongs')
+  test.match(run(['--config', GATE + QUERY, '-']), { status: 2, stdout: '', stderr: /sig=REDACTED: found does not exist; allowed/ }, 'a URL where a file belongs')
   test.match(run(['--json', '--config', GATE + QUERY, '-']), { status: 2, stderr: '', stdout: /sig=REDACTED"/ })
   test.match(run(['--config', 'bad.yaml', '-'], GATE), { status: 2, stdout: '', stderr: /fault/ })
   test.match(JSON.parse(run(['--config', 'bad.yaml', '--json', '-'], GATE).stdout), { faults: [] })

@@ -8,7 +8,7 @@ const read = (kind: KindName, value: string | number | boolean, bounds: Bounds =
 
 const TABLE: [KindName, [string | number | boolean, unknown][]][] = [
   ['duration', [['500ms', 500], ['10s', 10_000], ['2m', 120_000], ['24h', 86_400_000], ['0s', 0], ['10', 'unfit'], [10, 'unfit'], ['1.5s', 'unfit'], ['-1s', 'unfit'],
-    ['10 s', 'unfit'], ['1d', 'unfit'], ['s', 'unfit'], ['10S', 'unfit'], ['1KiB', 'unfit'], ['99999999999999999999s', 'unfit'], [true, 'unfit']]],
+    ['10 s', 'unfit'], ['1d', 86_400_000], ['s', 'unfit'], ['10S', 'unfit'], ['1KiB', 'unfit'], ['99999999999999999999s', 'unfit'], [true, 'unfit']]],
   ['size', [['16KiB', 16_384], ['64MiB', 67_108_864], ['1GiB', 1_073_741_824], ['512B', 512], ['16KB', 'unfit'], ['16k', 'unfit'], ['16', 'unfit'], [16, 'unfit'], ['10s', 'unfit']]],
   ['integer', [[0, 0], [65_535, 65_535], [-1, 'unfit'], [1.5, 'unfit'], ['1', 'unfit'], [Infinity, 'unfit'], [true, 'unfit']]],
   ['workers', [['auto', 'auto'], [4, 4], ['four', 'unfit']]],
@@ -41,7 +41,7 @@ await test('bounds hold and are told', async (t) => {
   t.equal(read('choice', 'b', { enum: ['a', 'b'] }), 'b')
   t.equal(read('choice', 'c', { enum: ['a', 'b'] }), 'unfit')
   t.equal(KINDS.integer.allowed({ minimum: 0, maximum: 65_535 }), 'a whole number from 0 to 65535')
-  t.equal(KINDS.duration.allowed({ minimum: 1, maximum: 86_400_000 }), 'a duration such as 500ms, 10s, 2m or 24h, from 1ms to 24h')
+  t.equal(KINDS.duration.allowed({ minimum: 1, maximum: 86_400_000 }), 'a duration such as 500ms, 10s, 2m, 24h or 7d, from 1ms to 24h')
   t.equal(KINDS.size.allowed({ minimum: 1024 }), 'a size such as 512B, 16KiB or 64MiB, from 1KiB')
   t.equal(KINDS.choice.allowed({ enum: ['a', 'b'] }), 'one of a, b')
 })

@@ -83,12 +83,12 @@ await test('a configuration with all that it names', async (t) => {
 
 await test('files that cannot be used, each with its path', async (t) => {
   const table: [Record<string, string | undefined>, string, string, string][] = [
-    [{ 'certs/gateway.pem': undefined }, 'tls.certificates[0].cert', 'certs/gateway.pem', 'ENOENT'],
-    [{ 'certs/second.key': undefined }, 'tls.certificates[1].key', 'certs/second.key', 'ENOENT'],
+    [{ 'certs/gateway.pem': undefined }, 'tls.certificates[0].cert', 'certs/gateway.pem', 'does not exist'],
+    [{ 'certs/second.key': undefined }, 'tls.certificates[1].key', 'certs/second.key', 'does not exist'],
     [{ 'certs/gateway.pem': 'x' }, 'tls.certificates[0].cert', 'certs/gateway.pem', 'no PEM'],
     [{ 'certs/gateway.key': second.key }, 'tls.certificates[0].key', 'certs/gateway.key', 'a key that does not fit the certificate'],
     [{ 'certs/client.key': second.key }, 'apis[0].clientCertificate.key', 'certs/client.key', 'a key that does not fit the certificate'],
-    [{ 'secrets/key2': undefined }, 'storage.accounts[0].keys[1]', 'secrets/key2', 'ENOENT'],
+    [{ 'secrets/key2': undefined }, 'storage.accounts[0].keys[1]', 'secrets/key2', 'does not exist'],
     [{ 'secrets/key2': 'AAAA' }, 'storage.accounts[0].keys[1]', 'secrets/key2', 'too short a key'],
     [{ 'secrets/key1': '' }, 'storage.accounts[0].keys[0]', 'secrets/key1', 'an empty file'],
   ]
@@ -96,7 +96,7 @@ await test('files that cannot be used, each with its path', async (t) => {
     const removed = Object.entries(files).flatMap(([key, content]) => content === undefined ? [key] : [])
     const file = folder(TEXT, files)
     for (const key of removed) rmSync(join(dirname(file), key), { force: true })
-    t.match(await faultsOf(file), [{ path, found: `${join(dirname(file), name)}: ${found}` }], `${path} ${found}`)
+    t.match(await faultsOf(file), [{ path, found: found === 'does not exist' ? found : `${join(dirname(file), name)}: ${found}` }], `${path} ${found}`)
   }
   const file = folder(TEXT, { 'certs/ca.pem': 'x' })
   t.match(await faultsOf(file), [{ path: 'storage.accounts[0].blob.ca', found: /: no PEM$/ }, { path: 'apis[0].ca' }], 'a file that is named twice is told twice')
@@ -116,7 +116,7 @@ await test('time', async (t) => {
 })
 
 await test('the configuration itself', async (t) => {
-  t.match(await faultsOf('/nowhere/tidegate.yaml'), [{ path: '/nowhere/tidegate.yaml', found: 'ENOENT', allowed: 'a file that can be read' }])
+  t.match(await faultsOf('/nowhere/tidegate.yaml'), [{ path: '/nowhere/tidegate.yaml', found: 'does not exist', allowed: 'a file that can be read' }])
   const file = folder('listen: [')
   t.match(await faultsOf(file), [{ path: new RegExp(`^${file}:1:\\d+$`) }])
 })

@@ -124,7 +124,7 @@ const FAULTS: [path: string, value: unknown, found: string, allowed?: string | R
   ['tls.certificates', [], 'an empty list', 'a list that is not empty'],
   ['tls.certificates', {}, 'a section'],
   ['tls.certificates[0].key', 7, 'a number', 'the name of a file, relative to this one'],
-  ['tls.handshakeTimeout', 10, '10', /^a duration such as 500ms, 10s, 2m or 24h, from 1ms to 24h$/],
+  ['tls.handshakeTimeout', 10, '10', /^a duration such as 500ms, 10s, 2m, 24h or 7d, from 1ms to 24h$/],
   ['tls.handshakeTimeout', '0s', '0s'],
   ['tls.handshakeTimeout', '25h', '25h'],
   ['tls.clients.verify', 'maybe', 'maybe', 'one of none, optional, required'],

@@ -79,7 +79,7 @@ function targetOf(link: string): string {
 
 void t.test('where nothing can be appended: a fault, before any port is bound', async (test) => {
   mkdirSync(join(realm.folder, 'folder'))
-  for (const [audit, found] of [['nowhere/audit.log', 'ENOENT'], ['folder', 'not a regular file'], ['/dev/full', 'not a regular file']] as const) {
+  for (const [audit, found] of [['nowhere/audit.log', 'does not exist'], ['folder', 'is a directory'], ['/dev/full', 'is not a regular file']] as const) {
     const configuration = await writeConfiguration(realm, { ...WISH, log: { audit } })
     for (const command of ['check', 'serve']) {
       const running = runGate(test, [command, '--config', configuration])

@@ -49,6 +49,8 @@ export const ADVICE: Readonly<Partial<Record<Reason, string>>> = {
   'sas-expired': 'Many clients at once: check this machine’s clock, then whatever hands out tokens.',
   'sas-source-ip': 'If the client in the log is a balancer or NAT, configure listen.proxyProtocol.',
   'sas-resource': 'The token is for something else than what was asked for.',
+  'sas-lifetime': 'Ask whoever makes the token for a shorter life or a stored access policy; mode: report shows how many would be refused.',
+  'sas-denied': 'A client still uses a token that was revoked here. Find it by its address, and revoke the token at the storage account too.',
   'copy-source-plaintext': 'The client must name its copy source by https.',
   'copy-source-unknown': 'Add the source’s account to storage.accounts, or set storage.copySources to any-https.',
   'batch-malformed': 'The client’s batch could be read in more than one way. The log says why.',

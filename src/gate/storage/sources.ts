@@ -86,7 +86,7 @@ function judgeAbsolute(name: string, source: string, facts: SourceFacts): Judged
 function judgeForeign(name: string, source: string, query: string | undefined, facts: SourceFacts): JudgedSource {
   if (!facts.anyHttps) unknown(name, 'host not configured')
   if (query === undefined || !hasSignature(query)) return { value: source, account: 'unknown', sas: undefined }
-  const foreign: SourceHost = { ...facts.own, sas: { ...facts.own.sas, keys: NO_KEYS }, pathPrefix: '' }
+  const foreign: SourceHost = { ...facts.own, sas: { ...facts.own.sas, account: 'unknown', keys: NO_KEYS }, pathPrefix: '' }
   return { value: source, account: 'unknown', sas: judgeQuery(name, '/', query, foreign, facts) }
 }
 

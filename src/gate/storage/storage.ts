@@ -59,6 +59,7 @@ function judge(transaction: Transaction, { route, target, fields }: StoragePermi
   return { body: streamOf(body), fields: editFields({ method, route, path: target.path, query: target.query, raw, now }, batchEdits(body, fields)) }
 }
 
-function noteSas({ arrival }: Transaction, account: string, sas: SasVerdict, { recorder, wallClock }: StorageContext): void {
-  recorder.sasPassed(account, sas, arrival?.address ?? '', wallClock())
+function noteSas(transaction: Transaction, account: string, sas: SasVerdict, { recorder, wallClock }: StorageContext): void {
+  transaction.wouldRefuse ??= sas.wouldRefuse ?? null
+  recorder.sasPassed(account, sas, transaction.arrival?.address ?? '', wallClock())
 }

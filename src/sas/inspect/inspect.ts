@@ -5,6 +5,7 @@ import { type Target, parseTarget } from '../../azure/target.ts'
 import { Refusal, type Reason } from '../../refusal.ts'
 import { type SasPolicy, type SasVerdict, admitSas, createKeptResults, hasSignature } from '../admission.ts'
 import { checkTable, readingsOf } from '../canonical-resource.ts'
+import { signatureDigest } from '../denied.ts'
 import type { SasKind, SasValues } from '../fields.ts'
 import { type TokenFacts, factsOf } from './facts.ts'
 import { type Outside, type ReviewGround, type SignatureState, outsideOf, warningsFor } from './review.ts'
@@ -46,6 +47,8 @@ export interface SasReport {
   /** Null where there is no token, or none that can be read. */
   readonly token: TokenFacts | null
   readonly signature: SignatureState
+  /** SHA-256 of the decoded signature bytes, in hex: what `deny` revokes the token by. Null where it has none of the right form. */
+  readonly signatureSha256: string | null
   /** Which key made the signature; null where it is not known to be right. */
   readonly key: Signer['slot'] | null
   readonly gateway: GatewayVerdict
@@ -111,6 +114,7 @@ function reportOf(url: UrlText, ground: InspectGround): SasReport {
     service: place.service,
     token: facts,
     signature,
+    signatureSha256: subject.token === undefined ? null : signatureDigest(subject.token.values.sig ?? ''),
     key,
     gateway: url.secure ? verdict : refused('plaintext-http', ['the URL says http, which is refused whatever it carries', `with https: ${wordsFor(verdict)}`]),
     outside: facts === null ? null : outsideOf(facts, signature, ground),
@@ -165,10 +169,11 @@ function forceByText(token: SasToken, { decodedPath }: Target, subject: Subject)
   checkTable(token, decodedPath, service)
 }
 
-function* whyPassed({ outcome, query, slot }: SasVerdict, { token, place: { policy } }: Subject): Generator<string> {
+function* whyPassed({ outcome, query, slot, wouldRefuse }: SasVerdict, { token, place: { policy } }: Subject): Generator<string> {
   const values = token?.values
   if (outcome === 'passed-unverified') yield `no key here signed it, and storage.sas.withoutKey is ${policy.withoutKey}: it goes up unverified`
   if (outcome === 'unchanged') yield `https only already, and signed with ${slot ?? 'a key'}: it goes up byte for byte`
+  if (wouldRefuse !== undefined) yield `storage.sas.accept would refuse it (${wouldRefuse}) if its mode were refuse`
   const sip = outcome === 'tightened' ? readQuery(query).values.sip : values?.sip
   if (outcome === 'tightened' && values?.spr !== 'https') yield `it allows plain http: it goes up signed again with ${slot ?? 'a key'}, https only`
   if (outcome === 'tightened' && sip !== values?.sip) yield `its addresses are checked here and go up as ${sip ?? 'none'} (storage.sas.sip: ${policy.sip})`

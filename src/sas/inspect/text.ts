@@ -11,11 +11,12 @@ const OUTCOMES: Readonly<Record<GatewayVerdict['outcome'], string>> = {
 
 /** The lines of one report, without line feeds. `now` is ms since the epoch. */
 export function linesFor(report: SasReport, now: number): readonly string[] {
-  const { url, account, service, token, signature, key, gateway, outside, warnings } = report
+  const { url, account, service, token, signature, signatureSha256, key, gateway, outside, warnings } = report
   return [
     url,
     ...(token === null ? [] : tokenLines(token, `account ${account}, service ${service}`, now)),
     ...(token === null ? [] : row('signature', signature === 'right' ? `right, made with ${key}` : signature)),
+    ...(signatureSha256 === null ? [] : row('sha-256', signatureSha256)),
     ...row('gateway', `${OUTCOMES[gateway.outcome]}${gateway.reason === null ? '' : ` (${gateway.reason})`}`, ...gateway.why),
     ...(outside === null ? [] : row('outside', outside.says)),
     ...(warnings.length === 0 ? [] : row('warnings', ...warnings)),
