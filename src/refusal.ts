@@ -127,6 +127,62 @@ export const REFUSALS: Readonly<Record<Reason, RefusalRow>> = Object.freeze(
 
 export const REASONS = Object.keys(REFUSALS) as readonly Reason[]
 
+/** A code of client-side encryption: what a client is told in place of its reason's row. */
+export interface CodeRow {
+  readonly reason: Reason
+  readonly status: number
+  /** The fixed text for the client, the same for every cause of the code. */
+  readonly says: string
+  /** Seconds; undefined where the reply does not say when to ask again. */
+  readonly retryAfter: number | undefined
+}
+
+const ENVELOPE = 'The encryption metadata is not one that this gateway accepts.'
+const DAMAGED = 'The stored data is not what was encrypted: it was changed, cut or reordered.'
+
+/** Codes of client-side encryption with their reason, status and text (spec/client-side-encryption.md 7.11). */
+const CODE_TABLE = {
+  CseReservedMetadata: ['cse-refused', 400, 'The metadata names encryptiondata and tidegatecse are reserved where the gateway encrypts.'],
+  CseReservedMessage: ['cse-refused', 400, 'The message has the form of an encrypted message, which is reserved where the gateway encrypts.'],
+  CseBlobTypeNotSupported: ['cse-refused', 400, 'Append blobs and page blobs cannot be encrypted by the gateway.'],
+  CseBlocksNotSupported: ['cse-refused', 400, 'This container takes no blocks. Raise the client\'s limit for single uploads (JavaScript: maxSingleShotSize; Python: max_single_put_size; .NET: InitialTransferSize; azcopy: --put-blob-size-mb).'],
+  CseCommittedBlocksNotSupported: ['cse-refused', 400, 'An encrypted blob cannot be changed in part: the block list must not name committed blocks.'],
+  CseOperationNotSupported: ['cse-refused', 400, 'This operation cannot be done on data that the gateway encrypts.'],
+  CseSourceNotEncrypted: ['cse-refused', 400, 'The copy source is not encrypted with a key of this account.'],
+  CseClientSentClear: ['cse-refused', 400, 'The client must encrypt what it stores here, and this is not encrypted.'],
+  CseClientEncryptionRefused: ['cse-refused', 400, 'Clients must not encrypt by themselves here: the gateway does.'],
+  CseUnacceptableEnvelope: ['cse-refused', 400, ENVELOPE],
+  CseCrc64Unsupported: ['cse-refused', 400, 'CRC64 and structured bodies are not supported where the gateway encrypts.'],
+  CseRangeChecksumNotSupported: ['cse-refused', 400, 'A CRC64 of a range is not supported where the gateway encrypts.'],
+  Md5Mismatch: ['cse-refused', 400, 'The MD5 value specified in the request did not match with the MD5 value calculated by the server.'],
+  InvalidBlockList: ['cse-refused', 400, 'The specified block list is invalid.'],
+  MetadataTooLarge: ['cse-refused', 400, 'The size of the specified metadata exceeds the maximum size permitted.'],
+  InvalidHeaderValue: ['cse-refused', 400, 'The value for one of the HTTP headers is not in the correct format.'],
+  MissingContentLengthHeader: ['length-required', 411, 'The Content-Length header was not specified.'],
+  InvalidXmlDocument: ['cse-refused', 400, 'The XML specified is not syntactically valid.'],
+  RequestBodyTooLarge: ['cse-refused', 413, 'The request body is too large and exceeds the maximum permissible limit.'],
+  InvalidRange: ['cse-refused', 416, 'The range specified is invalid for the current size of the resource.'],
+  CseBlobNotEncrypted: ['cse-unreadable', 422, 'The blob is stored in clear where only encrypted blobs may be read.'],
+  CseMessageNotEncrypted: ['cse-unreadable', 422, 'A message is stored in clear where only encrypted messages may be read.'],
+  CseBadMetadata: ['cse-unreadable', 422, 'The encryption metadata of the stored data cannot be read.'],
+  CseUnsupportedProtocol: ['cse-unreadable', 422, 'The stored data is encrypted by a protocol that this gateway does not read.'],
+  CseUnknownKey: ['cse-unreadable', 422, 'The stored data is encrypted with a key that this gateway does not have.'],
+  CseUnwrapFailed: ['cse-unreadable', 422, 'The content key of the stored data could not be unwrapped.'],
+  CseTampered: ['cse-unreadable', 422, DAMAGED],
+  CseKeyUnavailable: ['cse-unavailable', 503, 'The key vault does not answer now; try again.', 5],
+  CseSpoolFull: ['cse-unavailable', 503, 'The gateway has no room for more blocks now; try again.', 30],
+  ServerBusy: ['cse-unavailable', 503, 'The blob kept changing while it was read; try again.', 1],
+} as const satisfies Record<string, readonly [Reason, number, string, number?]>
+
+/** Metric label, `x-ms-error-code` and log field of one refusal of client-side encryption. */
+export type Code = keyof typeof CODE_TABLE
+
+/** Every code with its row, in the order of the specification. */
+export const CODES: Readonly<Record<Code, CodeRow>> = Object.freeze(
+  Object.fromEntries(Object.entries(CODE_TABLE).map(([code, [reason, status, says, retryAfter]]: [string, readonly [Reason, number, string, number?]]) =>
+    [code, Object.freeze({ reason, status, says, retryAfter })])) as Record<Code, CodeRow>,
+)
+
 /** For the log: addresses, versions, names. Never a signature, a key or a query. */
 export type Detail = Readonly<Record<string, string | number | boolean | null | readonly string[]>>
 
@@ -145,8 +201,12 @@ export class Refusal extends Error {
   readonly reason: Reason
   readonly detail: Detail
   readonly tells: Tells
+  /** Where set, it says status, code and text in place of the row. */
+  readonly code: Code | undefined
+  /** Fields that the reply has beside those of every refusal: flat names and values. */
+  readonly fields: readonly string[]
 
-  constructor(reason: Reason, detail: Detail = {}, tells: Tells = {}, cause?: unknown) {
+  constructor(reason: Reason, detail: Detail = {}, tells: Tells = {}, cause?: unknown, code?: Code, fields: readonly string[] = []) {
     const limit = Error.stackTraceLimit
     Error.stackTraceLimit = 0
     super(reason, cause === undefined ? undefined : { cause })
@@ -155,6 +215,28 @@ export class Refusal extends Error {
     this.reason = reason
     this.detail = detail
     this.tells = tells
+    this.code = code
+    this.fields = fields
+  }
+
+  /** HTTP status; null where no HTTP reply is possible. */
+  get status(): number | null {
+    return this.code === undefined ? this.row.status : CODES[this.code].status
+  }
+
+  /** The storage error code; null where no storage client can see the refusal. */
+  get azure(): string | null {
+    return this.code ?? this.row.azure
+  }
+
+  /** The fixed text for the client. */
+  get says(): string {
+    return this.code === undefined ? this.row.says : CODES[this.code].says
+  }
+
+  /** Seconds that `Retry-After` says; undefined for a reply without it. */
+  get retryAfter(): number | undefined {
+    return this.code === undefined ? (this.row.status === 503 ? 1 : undefined) : CODES[this.code].retryAfter
   }
 
   get row(): RefusalRow {
@@ -165,4 +247,14 @@ export class Refusal extends Error {
 /** Throws the verdict. `detail` is for the log, `tells` for the client. */
 export function refuse(reason: Reason, detail?: Detail, tells?: Tells, cause?: unknown): never {
   throw new Refusal(reason, detail, tells, cause)
+}
+
+/** A verdict with a code of client-side encryption. `detail` is for the log, and gets the code as `cse`. */
+export function codedRefusal(code: Code, detail: Detail = {}, cause?: unknown, fields?: readonly string[]): Refusal {
+  return new Refusal(CODES[code].reason, { cse: code, ...detail }, {}, cause, code, fields)
+}
+
+/** Throws such a verdict. */
+export function refuseCode(code: Code, detail?: Detail, cause?: unknown): never {
+  throw codedRefusal(code, detail, cause)
 }

@@ -39,7 +39,6 @@ const CONTENT_TYPES = {
 
 /** A refusal as a reply. Rows without a status (nothing can be said there) give 400. */
 export function errorReply(refusal: Refusal, context: ReplyContext): ErrorReply {
-  const { row } = refusal
   const format = context.service === undefined ? 'problem' : SERVICES[context.service].errorFormat
   const text = BODIES[format](refusal, context)
   const headers = [
@@ -50,10 +49,11 @@ export function errorReply(refusal: Refusal, context: ReplyContext): ErrorReply 
   ]
   if (context.service === undefined) headers.push('x-request-id', context.requestId)
   else pushStorageHeaders(headers, refusal, context)
-  if (row.status === 503) headers.push('Retry-After', '1')
+  if (refusal.retryAfter !== undefined) headers.push('Retry-After', String(refusal.retryAfter))
+  headers.push(...refusal.fields)
   const body = context.head ? '' : text
   headers.push('Content-Length', String(Buffer.byteLength(text)))
-  return { status: row.status ?? 400, reasonPhrase: row.says, headers, body }
+  return { status: refusal.status ?? 400, reasonPhrase: refusal.says, headers, body }
 }
 
 /** A reply as it goes out on a bare connection, which ends with it. */
@@ -72,13 +72,21 @@ function pushStorageHeaders(headers: string[], refusal: Refusal, context: ReplyC
 }
 
 function code(refusal: Refusal): string {
-  return refusal.row.azure ?? 'InternalError'
+  return refusal.azure ?? 'InternalError'
+}
+
+/** A refusal of client-side encryption names its container and blob, or its queue. */
+function subject({ code, detail }: Refusal): string {
+  const { container, blob, queue } = detail
+  if (code === undefined) return ''
+  if (typeof queue === 'string') return ` Queue: ${queue}.`
+  return typeof container === 'string' ? ` Container: ${container}.${typeof blob === 'string' && blob !== '' ? ` Blob: ${blob}.` : ''}` : ''
 }
 
 /** The service's three lines: text, request id, time with seven decimals. */
 function message(refusal: Refusal, context: ReplyContext): string {
   const time = new Date(context.now).toISOString().replace('Z', '0000Z')
-  return `${refusal.row.says}\nRequestId:${context.requestId}\nTime:${time}`
+  return `${refusal.says}${subject(refusal)}\nRequestId:${context.requestId}\nTime:${time}`
 }
 
 const BODIES: Record<keyof typeof CONTENT_TYPES, (refusal: Refusal, context: ReplyContext) => string> = {
@@ -93,8 +101,8 @@ const BODIES: Record<keyof typeof CONTENT_TYPES, (refusal: Refusal, context: Rep
   },
   problem: (refusal, context) => JSON.stringify({
     type: `urn:tidegate:reason:${refusal.reason}`,
-    title: refusal.row.says,
-    status: refusal.row.status ?? 400,
+    title: refusal.says,
+    status: refusal.status ?? 400,
     reason: refusal.reason,
     requestId: context.requestId,
   }),

@@ -21,9 +21,9 @@ export function deliverRefusal(transaction: Transaction, refusal: Refusal, servi
   // A client that has left is told nothing, and nothing was refused to it.
   if (reply.destroyed) return
   // Told whole already: what is wrong behind a reply ends the connection, not the reply.
-  if (reply.writableEnded && refusal.row.status !== null) return endBehind(reply, request.socket)
+  if (reply.writableEnded && refusal.status !== null) return endBehind(reply, request.socket)
   transaction.refused(refusal)
-  if (refusal.row.status === null || reply.headersSent) {
+  if (refusal.status === null || reply.headersSent) {
     breakOff(reply)
     return
   }

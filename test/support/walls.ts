@@ -15,7 +15,7 @@ export const RANKS: Readonly<Record<string, number>> = {
 
 /** What a file without a line in EDGES may import of the outside. `node:net` for its two pure names only. */
 export const PURE: Readonly<Record<string, readonly string[] | 'all'>> = {
-  'node:crypto': ['X509Certificate', 'constants', 'createHash', 'createHmac', 'createPrivateKey', 'createSecretKey', 'hkdfSync', 'timingSafeEqual'],
+  'node:crypto': ['X509Certificate', 'constants', 'createCipheriv', 'createDecipheriv', 'createHash', 'createHmac', 'createPrivateKey', 'createPublicKey', 'createSecretKey', 'publicEncrypt', 'webcrypto', 'hkdfSync', 'timingSafeEqual'],
   'node:buffer': 'all',
   'node:url': 'all',
   'node:net': ['isIP', 'isIPv4', 'isIPv6', 'BlockList'],
