@@ -76,9 +76,9 @@ function code(refusal: Refusal): string {
 }
 
 /** A refusal of client-side encryption names its container and blob, or its queue. */
-function subject({ code, detail }: Refusal): string {
-  const { container, blob, queue } = detail
-  if (code === undefined) return ''
+function subject(refusal: Refusal): string {
+  const { container, blob, queue } = refusal.detail
+  if (refusal.code === undefined) return ''
   if (typeof queue === 'string') return ` Queue: ${queue}.`
   return typeof container === 'string' ? ` Container: ${container}.${typeof blob === 'string' && blob !== '' ? ` Blob: ${blob}.` : ''}` : ''
 }

@@ -34,8 +34,8 @@ type Section = Readonly<Record<string, unknown>>
  * Parses an envelope from the text of its metadata item, or of a message. `maxRegion` is the largest region length in
  * bytes that is read. Refuses with `CseBadMetadata` and `CseUnsupportedProtocol`, in the order of 7.11.
  */
-export function parseEnvelope(text: string, maxRegion: number): Envelope {
-  return readEnvelope(parsed(text), maxRegion)
+export function parseEnvelope(json: string, maxRegion: number): Envelope {
+  return readEnvelope(parsed(json), maxRegion)
 }
 
 /** Reads an envelope that JSON.parse gave already. Refuses as `parseEnvelope` does. */

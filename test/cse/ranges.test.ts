@@ -6,7 +6,7 @@ import { ruleFor, ruleTable, type Mode } from '../../src/cse/policy.ts'
 
 const D = 4_194_304
 
-t.test('the ranges that the Python SDK was seen to fetch', (test) => {
+void t.test('the ranges that the Python SDK was seen to fetch', (test) => {
   const fetched = (start: number, length: number): string => {
     const { from, to } = storedRange({ start, end: start + length - 1 }, D)
     return `${from}-${to}`
@@ -19,7 +19,7 @@ t.test('the ranges that the Python SDK was seen to fetch', (test) => {
   test.end()
 })
 
-t.test('forms', (test) => {
+void t.test('forms', (test) => {
   test.strictSame(parseRange('bytes=0-5'), { start: 0, end: 5 })
   test.strictSame(parseRange('bytes=5-'), { start: 5, end: undefined })
   for (const other of ['bytes=-5', 'bytes=5-4', 'bytes=0-1,3-4', 'bytes 0-5', 'bytes=', '', 'bytes=0-5 ']) test.equal(parseRange(other), undefined, other)
@@ -32,7 +32,7 @@ t.test('forms', (test) => {
   test.end()
 })
 
-t.test('lengths', (test) => {
+void t.test('lengths', (test) => {
   const table = [[0, 0], [1, 29], [15, 43], [4_194_303, 4_194_331], [4_194_304, 4_194_332], [4_194_305, 4_194_361], [9_437_184, 9_437_268]] as const
   for (const [plain, stored] of table) {
     test.equal(storedLength(plain, D), stored)
@@ -43,8 +43,9 @@ t.test('lengths', (test) => {
   test.end()
 })
 
-t.test('the first pattern that matches decides', (test) => {
-  const rule = (match: string, mode: Mode) => ({ match, mode, unencrypted: 'refuse', clientEncrypted: 'accept', keyIds: undefined, maxRegion: 16 } as const)
+const rule = (match: string, mode: Mode) => ({ match, mode, unencrypted: 'refuse', clientEncrypted: 'accept', keyIds: undefined, maxRegion: 16 } as const)
+
+void t.test('the first pattern that matches decides', (test) => {
   const rules = ruleTable([rule('hr-public', 'off'), rule('hr-*', 'transparent'), rule('$root', 'client'), rule('*', 'client')])
   const modeOf = (name: string): Mode | undefined => ruleFor(rules, name)?.mode
   test.equal(modeOf('hr-'), 'transparent')
