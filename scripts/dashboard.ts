@@ -51,7 +51,7 @@ export const ROWS: readonly Row[] = [
     stat('Workers', 'none', 3, one(`sum(${m('workers')})`)),
     stat('Version', 'none', 3, one(`count by (version) (${m('build_info')})`, '{{version}}')),
     stat('Configurations in force', 'none', 3, one(`count(count by (hash) (${m('config_info')}))`), { thresholds: [2, 2], says: 'More than one: replicas differ.' }),
-    stat('Generation', 'none', 3, one(`max(${m('config_generation')})`), { says: 'Configurations taken up since the start.' }),
+    stat('Generation', 'none', 3, one(`max(${m('config_generation')})`), { says: 'Configurations applied since the start.' }),
     stat('Days to the next expiry', 'd', 3, one(`(min(${m('certificate_expiry_timestamp_seconds')}) - time()) / 86400`)),
     stat('Burn rate, 1 h', 'none', 3, one('tidegate:errors:ratio_rate1h / 0.001'), { thresholds: [1, 14.4], says: '1 uses up the month\'s budget of 0.1 % in a month; 14.4 in two days.' }),
   ] },

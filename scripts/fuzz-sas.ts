@@ -1,5 +1,5 @@
 // A fuzz run over the whole decision about a SAS: queries that grew out of the vectors and of nothing, seeded, so that a
-// finding can be had again. node scripts/fuzz-sas.ts [COUNT] [SEED]
+// finding is available again. node scripts/fuzz-sas.ts [COUNT] [SEED]
 //
 // What has to hold for each: no error but a Refusal with a `sas-*` reason, and none for a genuine token; otherwise no SAS,
 // or a query with exactly one spr=https under a signature that a second implementation accepts for the same place, or the

@@ -1,4 +1,4 @@
-// What the scanners found, and what of it needs somebody: everything worse than OK, unless a reason is written down here.
+// What the scanners found, and what of it needs attention: everything worse than OK, unless a reason is written down here.
 
 /** As testssl.sh writes it with `--jsonfile`, and as sslscan's are put. */
 export interface Finding {

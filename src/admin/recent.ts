@@ -1,5 +1,5 @@
 // What was counted lately: counters tell of all the time since the start, and at 3 a.m. the last minutes are asked for.
-// Samples are taken on a timer and whenever somebody looks; the difference to the one five minutes ago is `recent`.
+// Samples are taken on a timer and whenever someone looks; the difference to the one five minutes ago is `recent`.
 import type { ExposedValues } from '../observe/family.ts'
 
 /** Seconds that `recent` numbers look back. */

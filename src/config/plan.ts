@@ -1,11 +1,11 @@
-// What a reload can take up while the gateway runs, and what needs a restart.
+// What a reload can apply while the gateway runs, and what needs a restart.
 import type { Config } from './schema.ts'
 
 /** Bound, or as many as were started, for the life of the supervisor. All else a reload takes up. */
 const FIXED_LISTENERS = ['tls', 'plain', 'admin', 'proxyProtocol'] as const satisfies readonly (keyof Config['listen'])[]
 
 /**
- * Takes the configuration in force and the one that should replace it. Gives the paths that changed and cannot be taken up
+ * Takes the configuration in force and the one that should replace it. Gives the paths that changed and cannot be applied
  * without a restart; none where the reload may go on.
  */
 export function planReload(old: Config, next: Config): string[] {

@@ -74,7 +74,7 @@ const sans = () => optional(list(leaf<string>('san', 'A subject alternative name
   'Only these subject alternative names, else 403 `client-not-allowed`. Absent: any certificate of that CA.', { minItems: 1 }))
 
 const far = {
-  url: leaf<EndpointUrl>('url', 'Where it is. A path is put in front of every path that goes up.'),
+  url: leaf<EndpointUrl>('url', 'Where it is. A path is put in front of every path that is sent upstream.'),
   connect: optional(leaf<Connect>('connect', 'Connect there instead; the names in `Host`, SNI and certificate stay those of the URL.')),
   ca: optional(file('trust', 'PEM: the authorities to trust for it. Absent: the system\'s.')),
   serverName: optional(leaf<string>('name', 'The name that the certificate must have. Absent: that of the URL.')),

@@ -1,4 +1,4 @@
-// The far sides of a configuration: every place where it says whereto, and how that becomes one shape.
+// The upstreams of a configuration: every place where it says whereto, and how that becomes one shape.
 import { SERVICE_NAMES, type ServiceName } from '../azure/services.ts'
 import type { Parsed, ParsedEndpoint, Upstream } from './schema.ts'
 import type { EndpointUrl } from './url.ts'

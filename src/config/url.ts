@@ -10,7 +10,7 @@ export interface EndpointUrl {
   /** For DNS and certificates: without port and brackets. */
   readonly hostname: string
   readonly port: number
-  /** Put in front of every path that goes up: empty, or begins with a slash and does not end with one. */
+  /** Put in front of every path that is sent upstream: empty, or begins with a slash and does not end with one. */
   readonly path: string
 }
 
@@ -47,7 +47,7 @@ export function readUrl(text: string): EndpointUrl | string {
   })
 }
 
-// URL mends what it does not like (dot segments, backslashes, blanks); a path that it changed was not plain.
+// URL repairs what it does not like (dot segments, backslashes, blanks); a path that it changed was not plain.
 function rawPath(text: string): string {
   const path = text.slice(text.indexOf('//') + 2).replace(/^[^/]*/, '')
   return path === '' ? '/' : path

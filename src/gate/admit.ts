@@ -50,7 +50,7 @@ export interface RequestFacts {
 export interface StoragePermit {
   readonly route: StorageRoute
   readonly target: Target
-  /** The request target that goes up. */
+  /** The request target that is sent upstream. */
   readonly upstreamTarget: string
   readonly sas: SasVerdict | undefined
   /** The fields that go up: the client's, or with edited sources and signed anew. */

@@ -114,7 +114,7 @@ function readSpecial(draft: Draft, kind: FieldKind, name: string, value: string,
       draft.via += `,${value}`
       break
     case FIELD.traceparent:
-      // Two of them are as none (Trace Context section 3.2.1); they go up all the same.
+      // Two of them are ignored (Trace Context section 3.2.1); they go up all the same.
       draft.traceparent = draft.traceparent === undefined ? value : ''
       break
     default:

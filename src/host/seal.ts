@@ -9,7 +9,7 @@ const CORE_FILTER = '/proc/self/coredump_filter'
 /** For the command line of a worker: SIGUSR1 is ignored from its first moment on. */
 export const SEAL_FLAGS: readonly string[] = ['--disable-sigusr1']
 
-/** Seals this process, as far as it can itself: Node opens the inspector at SIGUSR1 unless somebody else listens. */
+/** Seals this process, as far as it can itself: Node opens the inspector at SIGUSR1 unless someone else listens. */
 export function sealMemory(): void {
   process.on('SIGUSR1', () => undefined)
   try {

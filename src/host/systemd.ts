@@ -26,7 +26,7 @@ export class Notifier {
     this.#log = log
   }
 
-  /** All is bound; or a reload is over, whether it was taken up or not. */
+  /** All is bound; or a reload is over, whether it was applied or not. */
   ready(): Promise<void> {
     return this.#send('--ready')
   }

@@ -1,5 +1,5 @@
 // The W3C `traceparent` field of a request (Trace Context level 1, section 3.2): read for the log and as a span's parent. It
-// goes up as it came, whatever is in it.
+// is sent upstream as it came, whatever is in it.
 
 /** Where a request stands in its caller's trace. */
 export interface TraceParent {

@@ -56,7 +56,7 @@ export interface WorkerOrders {
 /** After `run`, which comes first, each may come at any time, while the worker still starts too. */
 export type ToWorker =
   | { readonly kind: 'run'; readonly orders: WorkerOrders }
-  /** To take up another configuration, and to say how that went. */
+  /** To apply another configuration, and to say how that went. */
   | { readonly kind: 'reload'; readonly orders: WorkerOrders }
   | { readonly kind: 'metrics'; readonly id: number }
   /** Rehearse now, beside the traffic, and say `rehearsed`. */

@@ -1,4 +1,4 @@
-// Reloads: SIGHUP reads the whole configuration anew; a changed file that the running configuration names is taken up by
+// Reloads: SIGHUP reads the whole configuration anew; a changed file that the running configuration names is applied by
 // itself. Either way all or nothing: a fault leaves everything as it was, and is told.
 import { readAll, type FileRead } from '../config/disk.ts'
 import { ConfigFaults, loadConfig, type Loaded } from '../config/load.ts'
@@ -20,7 +20,7 @@ export interface ReloadOptions {
 
 /**
  * Polled, since a swap of a mounted folder and network mounts send no events that could be relied on. What two looks find
- * alike is taken up, so within two seconds (contract section 2); in between a file may be half written, or of a pair only
+ * alike is applied, so within two seconds (contract section 2); in between a file may be half written, or of a pair only
  * one be replaced, and half a bundle of authorities looks whole.
  */
 const LOOK_EVERY_MS = 500
@@ -105,7 +105,7 @@ export class Reloader {
       const fixed = planReload(this.#loaded.config, next.config)
       if (fixed.length > 0) return fixed.map((path) => ({ path, found: 'a change', allowed: 'none while running: restart to take it up' }))
       const why = await this.#options.publish(next, Date.now())
-      if (why !== undefined) return [{ path: next.file, found: why, allowed: 'what every worker can take up' }]
+      if (why !== undefined) return [{ path: next.file, found: why, allowed: 'what every worker can apply' }]
       this.#loaded = next
       this.generation++
       this.#options.taken(next, this.generation)

@@ -13,7 +13,7 @@ const ENTRY_BYTES = 600
 export interface KeptResult {
   readonly signer: Signer
   readonly terms: SasTerms
-  /** The new one in base64; null where the token goes up as it came. */
+  /** The new one in base64; null where the token is sent upstream as it came. */
   readonly signature: string | null
 }
 

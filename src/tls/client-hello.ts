@@ -26,7 +26,7 @@ const MESSAGE_HEADER = 4
 const CLIENT_HELLO = 1
 /** A record's payload at most (RFC 8446 section 5.1), with the allowance of older versions. */
 const RECORD_LIMIT = 16384 + 2048
-/** A hello larger than this is nobody's: the largest seen in the field stay below 20 kB. */
+/** A hello larger than this is ignored: the largest seen in the field stay below 20 kB. */
 const HELLO_LIMIT = 65536
 /** Records that a hello may come in: enough for one byte in each, and few enough to be looked at with every packet. */
 const RECORDS_LIMIT = 4096

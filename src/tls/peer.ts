@@ -33,7 +33,7 @@ export function peerIdentity(certificate: X509Certificate): PeerIdentity {
   return Object.freeze({ names: Object.freeze(names), der: certificate.raw.toString('base64'), validUntil: certificate.validToDate.getTime() })
 }
 
-/** A name that cannot be read is nobody's. */
+/** A name that cannot be read is ignored. */
 function unquoted(value: string): string {
   try {
     return String(JSON.parse(value))

@@ -1,5 +1,5 @@
 // One request to an upstream and its reply: what the caller gives and gets, and where the exchange stands. It is sent at
-// most once; whatever breaks it is told, never mended (security.md U3).
+// most once; whatever breaks it is told, never repaired (security.md U3).
 import type { Readable } from 'node:stream'
 import type { UpstreamNumbers, UpstreamResult } from '../observe/recorder.ts'
 import type { ResponseHead } from './response-head.ts'
@@ -11,7 +11,7 @@ export interface UpstreamRequest {
   readonly head: string
   /** The client's body, not yet flowing; undefined where the request has none. */
   readonly body: Readable | undefined
-  /** The body has no length: it goes up in chunks, as it came. */
+  /** The body has no length: it is sent upstream in chunks, as it came. */
   readonly chunked: boolean
 }
 

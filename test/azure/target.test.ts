@@ -83,7 +83,7 @@ void t.test('for any printable target: the bytes kept, or a refusal', async (tes
     if (raw !== (query === undefined ? path : `${path}?${query}`)) throw new Error('bytes were changed')
     if (decodedPath.split(/[/\\]/).some((part) => part === '.' || part === '..')) throw new Error('a dot segment passed')
     if (decodedPath !== decodeURIComponent(path)) throw new Error('decoded otherwise than once')
-    // The WHATWG reader must see the same path; what it would mend must not have passed.
+    // The WHATWG reader must see the same path; what it would repair must not have passed.
     if (new URL(`https://h${path}`).pathname.replaceAll(/%[0-9a-f]{2}/gi, '%') !== path.replaceAll(/["<>`{}^|]|%[0-9a-f]{2}/gi, '%')) throw new Error('another reader reads another path')
   }), { numRuns: 3000 })
   test.pass('3000 targets')

@@ -30,7 +30,7 @@ for (const [what, change, paths] of [
   ['all names ask for certificates', { tls: { ...BASE.tls, clients: { verify: 'required', ca: 'ca.pem' } } }, []],
   ['one name begins to ask', { ...api({ verify: 'required' }), tls: { ...BASE.tls, clients: { verify: 'none', ca: 'ca.pem' } } }, []],
 ] as const) {
-  void t.test(`${what}: ${paths.join(', ') || 'taken up'}`, async (test) => test.strictSame(planReload(config({}), config(change)), paths))
+  void t.test(`${what}: ${paths.join(', ') || 'applied'}`, async (test) => test.strictSame(planReload(config({}), config(change)), paths))
 }
 
 const asking = (clients: object): Config => config({ ...api(clients), tls: { ...BASE.tls, clients: { verify: 'none', ca: 'ca.pem' } } })

@@ -37,7 +37,7 @@ function judge(ask: Ask = {}): Permit {
   return admit(facts, findRoute(facts, host, site, snapshot), snapshot)
 }
 
-void t.test('what passes, and what goes up', async (test) => {
+void t.test('what passes, and what is sent upstream', async (test) => {
   const closed = issued(blobParams({ spr: 'https' }))
   const rows: [ask: Ask, upstreamTarget: string][] = [
     [{}, PATH],

@@ -7,7 +7,7 @@ const naming = (connection: string, ...more: string[]): string[] => ['Connection
 
 const read = (raw: readonly string[], http11 = true) => readRequestFields(raw, http11)
 
-void t.test('what goes up keeps its bytes, its order and its repetitions', async (test) => {
+void t.test('what is sent upstream keeps its bytes, its order and its repetitions', async (test) => {
   const raw = [
     'x-ms-Version', '2023-11-03', 'Accept', '*/*', 'X-MS-Meta-Ünï', 'caf\xc3\xa9 ', 'accept', 'text/plain', 'Authorization', 'SharedKey a:b=', 'If-None-Match', '"x", "y"',
     'Cookie', 'a=1', 'Cookie', 'b=2', 'Date', 'Tue, 24 Nov 2026 06:40:00 GMT', 'Range', 'bytes=0-1', 'Content-MD5', 'abc==', 'Origin', 'https://o.example', 'DataServiceVersion', '3.0;NetFx', 'empty', '',

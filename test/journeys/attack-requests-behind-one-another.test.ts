@@ -1,5 +1,5 @@
 // A client that sends on before it has its reply: its requests are carried one after another, what follows them cannot take
-// the reply from them, and however much it sends it stands in nobody's way.
+// the reply from them, and however much it sends it stands in no one's way.
 import t, { type Test } from 'tap'
 import { far, startGate } from '../support/gate.ts'
 import { createRealm, storageHost } from '../support/realm.ts'
@@ -67,7 +67,7 @@ for (const { way, host } of WAYS) {
     await client.ended()
   })
 
-  void t.test(`what follows the last request of a connection is nobody's: ${way}`, async (test) => {
+  void t.test(`what follows the last request of a connection is ignored: ${way}`, async (test) => {
     await quiet()
     const before = await refusals('http-malformed')
     const client = await dial(test, gate, { servername: host })

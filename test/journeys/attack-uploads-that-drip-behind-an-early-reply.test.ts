@@ -1,5 +1,5 @@
 // An upstream may begin its reply before it has the whole body, and then wait for the rest: whoever is slow meanwhile is the
-// client, not the upstream; and an upload at speed is nobody's fault. The keeper here sees the same requests by a clock that
+// client, not the upstream; and an upload at speed is no one's fault. The keeper here sees the same requests by a clock that
 // runs twenty times as fast.
 import t, { type Test } from 'tap'
 import { keepPace } from '../../src/gate/connection/timeouts.ts'

@@ -1,4 +1,4 @@
-// What goes up is what came: target, header fields, framing, body. The recording upstream has its own HTTP reading.
+// What is sent upstream is what came: target, header fields, framing, body. The recording upstream has its own HTTP reading.
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { far, startGate } from '../support/gate.ts'
@@ -63,7 +63,7 @@ void t.test('header fields of storage requests: order, case, repetition and byte
 })
 
 for (const { way, client, host, prefix } of ways) {
-  void t.test(`what never goes up: ${way}`, async (test) => {
+  void t.test(`what never is sent upstream: ${way}`, async (test) => {
     const dropped = [
       'Connection: keep-alive, X-Named, authorization, x-ms-date, Content-Type, Host, Via', 'Keep-Alive: timeout=5', 'Proxy-Connection: keep-alive', 'TE: trailers, gzip', 'Trailer: X-Late', 'Upgrade: h2c, websocket', 'HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA',
       'Proxy-Authorization: Basic eDp5', 'Proxy-Authenticate: Basic', 'X-Named: gone', 'Forwarded: for=1.2.3.4', 'X-Forwarded-For: 1.2.3.4', 'X-Forwarded-Proto: http', 'x-forwarded-host: evil', 'X-Forwarded-Anything: 1', 'X-Real-IP: 1.2.3.4',

@@ -54,7 +54,7 @@ void t.test('a real client and a real server talk through the gate', async (test
   const socket = open(test, gate, '/live/room%201?x=1')
   const [first] = (await within(once(socket, 'message'), 'the greeting')) as [Buffer]
   const seen = JSON.parse(first.toString()) as { target: string; headers: Record<string, string> }
-  test.equal(seen.target, '/live/room%201?x=1', 'the target goes up as it came')
+  test.equal(seen.target, '/live/room%201?x=1', 'the target is sent upstream as it came')
   test.match(seen.headers, { host: upstreamHost('blob'), 'x-forwarded-for': '127.0.0.1', 'x-forwarded-proto': 'https', 'x-forwarded-host': API, cookie: 'a=b' })
   test.equal(gate.parts.tunnels.size, 1)
   test.equal(await gate.metric('tidegate_upstream_requests_total', { upstream: 'live', result: 'ok' }), 1, 'counted as answered')

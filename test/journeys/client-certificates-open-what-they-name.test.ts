@@ -114,7 +114,7 @@ void t.test('a new revocation list ends open connections and resumption; others 
 
   writeFileSync(`${realm.folder}/new.crl`, await offices.revoke([CERTIFICATES.good.cert]) + await branch.revoke([]))
   renameSync(`${realm.folder}/new.crl`, `${realm.folder}/offices.crl`)
-  await until(async () => await gate.metric('tidegate_config_generation') === 2, 'the list to be taken up')
+  await until(async () => await gate.metric('tidegate_config_generation') === 2, 'the list to be applied')
   await until(() => revoked.ending !== undefined, 'the open connection to end')
   test.equal(await ask(gate, 'good', host, { maxVersion: 'TLSv1.2', ...(session === undefined ? {} : { session }) }), 'closed', 'not resumed after')
   test.equal(await ask(gate, 'branch', host), 200)

@@ -123,7 +123,7 @@ void t.test('refused: what is not https, what nobody knows, what could be read i
     const { reply, seen } = await copy(source)
     test.match([reply.status, reply.header('x-tidegate-reason'), reply.header('x-ms-error-code')], [400, reason, 'CannotVerifyCopySource'], source)
     test.match(reply.text, /<HeaderName>x-ms-copy-source<\/HeaderName>/)
-    test.equal(seen, undefined, 'nothing goes up')
+    test.equal(seen, undefined, 'nothing is sent upstream')
   }
 })
 

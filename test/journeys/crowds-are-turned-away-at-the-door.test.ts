@@ -1,5 +1,5 @@
 // Connections in all, by address, and handshakes in progress have their limits: beyond them the door closes without work on a
-// signature, who is inside stays served, and there is room again when somebody leaves.
+// signature, who is inside stays served, and there is room again when someone leaves.
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'

@@ -1,5 +1,5 @@
 // Every known shape that makes two readers of HTTP disagree about where a request begins, ends or goes: each is refused with
-// its reason, or goes up in one reading. Behind each shape stands a canary: a request that must be its own or not be at all.
+// its reason, or is sent upstream in one reading. Behind each shape stands a canary: a request that must be its own or not be at all.
 import t, { type Test } from 'tap'
 import { far, serveGate, startGate } from '../support/gate.ts'
 import { createRealm, storageHost, upstreamHost } from '../support/realm.ts'
@@ -18,7 +18,7 @@ const WAYS = [
   { way: 'api', host: API, above: `api.upstream.example:${upstream.port}` },
 ] as const
 
-/** What becomes of a shape: a refusal that ends the connection, one that keeps it, or what goes up: request line, fields, body. */
+/** What becomes of a shape: a refusal that ends the connection, one that keeps it, or what is sent upstream: request line, fields, body. */
 type Fate = { readonly closed: string } | { readonly kept: string } | { readonly up: readonly [line: string, fields: string, body: string]; readonly last?: true }
 type Shape = readonly [bytes: string, fate: Fate]
 
@@ -129,7 +129,7 @@ async function holds(test: Test, bytes: string, fate: Fate, name: string, above:
   await until(() => gate.parts.live.size === 0, 'the end of all requests')
   const seen = upstream.seen.slice(before).filter(({ complete }) => complete)
   const canaries = ends ? [] : ['/canary']
-  if (!('up' in fate)) return void test.strictSame(seen.map(({ target }) => target), canaries, `nothing of it goes up: ${what}`)
+  if (!('up' in fate)) return void test.strictSame(seen.map(({ target }) => target), canaries, `nothing of it is sent upstream: ${what}`)
   const [first, fields, body] = fate.up
   test.strictSame(seen.map(({ target }) => target), [first.slice(first.indexOf(' ') + 1), ...canaries], what)
   test.equal(seen[0]?.head.replace(/\r\nVia: 1\.1 tidegate-[\s\S]*$/, '\r\n'), `${first} HTTP/1.1\r\nHost: ${above}\r\n${fields}`, what)

@@ -69,7 +69,7 @@ async function byOpenssl(name: string, host: string): Promise<string> {
   return said.slice(9, 12)
 }
 
-void t.test('unknown, odd and numeric server names: the default certificate and then 421, nothing goes up', { skip: opensslMissing }, async (test) => {
+void t.test('unknown, odd and numeric server names: the default certificate and then 421, nothing is sent upstream', { skip: opensslMissing }, async (test) => {
   const requests = upstream.seen.length
   for (const name of ['127.0.0.1', '[::1]', '::1', '192.0.2.1', 'nobody.example', 'a..b', '-', 'xn--a', '*.localhost', 'localhost', `x${HOST}`, HOST.slice(0, -1), `${HOST}x`]) {
     test.equal(await byOpenssl(name, HOST), '421', `${name}, our Host`)
@@ -96,7 +96,7 @@ void t.test('names compare without case, with a port, and with one trailing dot,
   for (const host of [`${HOST}..`, `.${HOST}`, `${HOST}:`, `${HOST}:x`, `${HOST}:70000`, `${HOST} `, `${HOST}, ${HOST}`, `x@${HOST}`, `${HOST}/`, `${HOST}%2e`]) {
     test.match(await ask(test, host, { servername: HOST }), /^(?:4\d\d |200$)/, host)
   }
-  for (const { headers } of upstream.seen.slice(requests)) test.match(headers.find(([name]) => /^host$/i.test(name))?.[1], /^tideoffice\.blob\.upstream\.example/, 'whatever the Host, ours goes up')
+  for (const { headers } of upstream.seen.slice(requests)) test.match(headers.find(([name]) => /^host$/i.test(name))?.[1], /^tideoffice\.blob\.upstream\.example/, 'whatever the Host, ours is sent upstream')
 })
 
 void t.test('a session resumes under its own name only, and a ticket lives for a day at most', { skip: opensslMissing }, async (test) => {
@@ -127,7 +127,7 @@ void t.test('neither a session nor the server name of an open site opens a guard
       test.equal(await ask(test, GUARDED, { servername: OPEN, maxVersion, ...shows(who) }), '421 host-not-sni', 'the name of the open site')
       test.equal(await ask(test, GUARDED, { servername: '', maxVersion, ...shows(who) }), '403 client-not-allowed', 'no server name')
       test.equal(await ask(test, GUARDED, { servername: 'nobody.example', maxVersion, ...shows(who) }), '421 host-not-sni', 'a name of nobody')
-      test.equal(upstream.seen.length, requests, 'nothing goes up')
+      test.equal(upstream.seen.length, requests, 'nothing is sent upstream')
     }
     const session = await sessionOf(test, OPEN, maxVersion, named)
     test.equal(await ask(test, GUARDED, { servername: OPEN, maxVersion, session, ...shows(named) }), '421 host-not-sni', 'even of one who may')

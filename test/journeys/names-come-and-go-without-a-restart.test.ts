@@ -1,5 +1,5 @@
 // The name of an upstream stops resolving, resolves to another address, and is asked of a name server that never answers: what
-// is connected goes on, new connections are refused in time, and it mends itself. The real program, with a hosts file and a
+// is connected goes on, new connections are refused in time, and it recovers. The real program, with a hosts file and a
 // name server of its own.
 import { spawnSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
@@ -23,7 +23,7 @@ const own = ['unshare', '--mount', '--propagation', 'private', '/bin/sh', '-c', 
 
 /** In place: the gateway sees the file through a mount. */
 const resolves = (text: string): void => writeFileSync(hosts, `127.0.0.1 localhost\n${text}\n`)
-/** Nobody listens there, which is told at once, or somebody who never answers. */
+/** Nobody listens there, which is told at once, or someone who never answers. */
 const asks = (server: string): void => writeFileSync(resolver, `nameserver ${server}\noptions timeout:5 attempts:2\n`)
 
 resolves('')

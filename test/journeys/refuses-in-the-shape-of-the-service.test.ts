@@ -1,4 +1,4 @@
-// Every refusal of a request says why, in the words of the service whose clients it meets; nothing of it goes up, and the
+// Every refusal of a request says why, in the words of the service whose clients it meets; nothing of it is sent upstream, and the
 // connection goes on or ends as contract section 5 says.
 import t, { type Test } from 'tap'
 import { far, startGate } from '../support/gate.ts'
@@ -61,7 +61,7 @@ for (const service of [...SERVICES, 'api'] as const) {
       const reply = await client.ask(`GET ${whole}`, [`Host: ${host}`])
       told(test, reply, service, { reason: 'target-ambiguous', status: 400, azure: 'InvalidUri' })
     }
-    test.equal(upstream.seen.length, before, 'nothing goes up')
+    test.equal(upstream.seen.length, before, 'nothing is sent upstream')
     test.equal((await client.ask(`GET ${prefix}/good`, [`Host: ${host}`])).status, 200, 'and the connection goes on')
   })
 
@@ -143,7 +143,7 @@ for (const service of [...SERVICES, 'api'] as const) {
       if (closes) test.equal(await client.ended(), 'fin', `${line} ${headers[0]?.slice(0, 40)} ends gently`)
       client.close()
     }
-    test.equal(upstream.seen.length, before, 'nothing goes up')
+    test.equal(upstream.seen.length, before, 'nothing is sent upstream')
   })
 }
 
@@ -168,7 +168,7 @@ void t.test('Host decides: none, two, unreadable, unknown, another one than the 
   told(test, await raw(`GET /v1/a HTTP/1.1\r\nHost: ${API}\r\n\r\n`, storageHost('blob')), 'api', { reason: 'host-not-sni', status: 421, azure: '' })
   told(test, await raw(`GET /v1/a HTTP/1.1\r\nHost: ${storageHost('queue')}\r\n\r\n`, API), 'queue', { reason: 'host-not-sni', status: 421, azure: 'InvalidUri' })
   told(test, await raw(`GET /v1/a HTTP/1.1\r\nHost: ${API}\r\n\r\n`, 'other.localhost'), 'api', { reason: 'host-not-sni', status: 421, azure: '' })
-  test.equal(upstream.seen.length, before + 5, 'nothing goes up')
+  test.equal(upstream.seen.length, before + 5, 'nothing is sent upstream')
 })
 
 void t.test('an API answers under its prefix only, in whole segments', async (test) => {

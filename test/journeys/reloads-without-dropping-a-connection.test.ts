@@ -78,7 +78,7 @@ void t.test('a rotated account key: tokens of the new one pass and are counted, 
   const reasons = async (): Promise<(string | undefined)[]> => [(await client.ask(`GET ${withdrawn}`)).header('x-tidegate-reason'), (await client.ask(`GET ${fresh}`)).header('x-tidegate-reason')]
   test.strictSame(await reasons(), [undefined, 'sas-signature'])
   replace(join(realm.folder, 'key1'), rotated.toString('base64'))
-  await until(async () => await gate.metric('tidegate_config_generation') === 2, 'the key to be taken up')
+  await until(async () => await gate.metric('tidegate_config_generation') === 2, 'the key to be applied')
   test.strictSame(await reasons(), ['sas-signature', undefined], 'on the connection from before')
   test.equal(await gate.metric('tidegate_sas_key_used_total', { slot: 'key1' }), 2)
   replace(join(realm.folder, 'key1'), realm.key1)

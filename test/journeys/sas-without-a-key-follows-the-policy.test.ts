@@ -43,7 +43,7 @@ for (const withoutKey of ['refuse', 'pass-if-https', 'pass'] as const) {
       } else {
         test.match([reply.status, reply.header('x-tidegate-reason'), reply.header('x-ms-error-code')], [403, 'sas-no-key', 'AuthenticationFailed'], query)
         test.match(reply.text, /<AuthenticationErrorDetail>this gateway cannot verify the SAS</)
-        test.equal(upstream.seen.length, before, 'nothing goes up')
+        test.equal(upstream.seen.length, before, 'nothing is sent upstream')
       }
     }
     for (const kind of ['service', 'account', 'user-delegation']) {

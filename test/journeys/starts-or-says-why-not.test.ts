@@ -145,5 +145,5 @@ void t.test('the admin pages are nowhere on the public listeners', async (test) 
     const plain = await dialPlain(test, gate.plainPort)
     test.equal((await plain.ask(`GET ${page}`, ['Host: localhost'])).header('x-tidegate-reason'), 'plaintext-http', `${page} in clear`)
   }
-  test.equal(upstream.seen.length, seen, 'and nothing goes up')
+  test.equal(upstream.seen.length, seen, 'and nothing is sent upstream')
 })

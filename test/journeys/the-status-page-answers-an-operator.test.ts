@@ -108,7 +108,7 @@ void t.test('no key, and nothing of one', async (test) => {
   for (const secret of [realm.key1, realm.key2, soon.key, 'PRIVATE']) test.notOk(html.includes(secret))
 })
 
-void t.test('draining: said as long as there is somebody to ask', async (test) => {
+void t.test('draining: said as long as there is someone to ask', async (test) => {
   const idle = await serveGate(test, realm, { storage: { blob: upstream.port }, drain: { announce: '20s', deadline: '1s' } })
   idle.child.kill('SIGTERM')
   await until(async () => (await idle.admin('/')).text.includes('<title>Draining'), 'the state')

@@ -49,7 +49,7 @@ for (const vector of vectors) {
       test.equal(reply.status, 403)
       test.equal(reply.header('x-tidegate-reason'), 'sas-version')
       test.equal(reply.header('x-ms-error-code'), expected.errorCode)
-      test.equal(upstream.seen.length, before, 'nothing goes up')
+      test.equal(upstream.seen.length, before, 'nothing is sent upstream')
       return
     }
     test.equal(reply.status, 200)
@@ -83,8 +83,8 @@ for (const vector of signed.filter(isBound)) {
       const reply = await client.ask(`GET ${target}`, [`Host: ${storageHost(service)}`])
       test.equal(reply.status, status)
       const [seen] = upstream.seen.slice(before).map((message) => split(message.target)[1])
-      if (status === 200) test.strictSame(pairs(seen ?? ''), pairs(expected.query), 'what goes up')
-      else test.equal(seen, undefined, 'nothing goes up')
+      if (status === 200) test.strictSame(pairs(seen ?? ''), pairs(expected.query), 'what is sent upstream')
+      else test.equal(seen, undefined, 'nothing is sent upstream')
     }
   })
 }

@@ -211,7 +211,7 @@ void t.test('16 MB announced, or lengths that lie: ended at once, and nothing wa
   }
 })
 
-void t.test('early data under a ticket of somebody else is skipped, and the handshake goes on without it', { skip: opensslMissing }, async (test) => {
+void t.test('early data under a ticket of someone else is skipped, and the handshake goes on without it', { skip: opensslMissing }, async (test) => {
   const session = await foreignSession(test)
   const early = join(realm.folder, 'early')
   realm.write('early', `GET /early HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`)

@@ -1,4 +1,4 @@
-// Trace Context goes up as it came, on every way, and its trace id is in the line. Where a receiver is configured each request
+// Trace Context is sent upstream as it came, on every way, and its trace id is in the line. Where a receiver is configured each request
 // is a span there; one that hangs, fails or is gone costs spans and nothing else; and without one nothing of it is loaded.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -35,7 +35,7 @@ void t.test('without tracing: the fields go up byte for byte and the trace id is
   }
 })
 
-void t.test('a field that is not valid goes up all the same, and is in no line', async (test) => {
+void t.test('a field that is not valid is sent upstream all the same, and is in no line', async (test) => {
   const gate = await startGate(test, realm, WISH)
   for (const [fields, count] of [[['traceparent: nonsense'], 1], [[`traceparent: 00-${TRACE}-${'0'.repeat(16)}-01`], 2], [[TRACEPARENT, TRACEPARENT], 3]] as const) {
     await askOnce(test, gate, 'GET /c/b', fields)
@@ -79,7 +79,7 @@ void t.test('each request is a span of a server, under the client\'s own', async
   await until(() => gate.lines('reloaded').length > 0, 'the new file')
   await askOnce(test, gate, 'GET /c/b', [])
   await receiver.received(5)
-  test.equal(receiver.heads.at(-1)?.authorization, 'Bearer an0ther', 'a changed file is taken up')
+  test.equal(receiver.heads.at(-1)?.authorization, 'Bearer an0ther', 'a changed file is applied')
   test.equal(await gate.metric('tidegate_trace_spans_dropped_total'), 0)
 
   await writeConfiguration(realm, WISH)

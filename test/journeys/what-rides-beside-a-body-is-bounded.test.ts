@@ -46,7 +46,7 @@ for (const { way, host } of WAYS) {
     })
   }
 
-  void t.test(`taken, and nothing of it goes up: ${way}`, async (test) => {
+  void t.test(`taken, and nothing of it is sent upstream: ${way}`, async (test) => {
     for (const [name, pieces] of Object.entries(ENOUGH)) {
       const client = await dial(test, gate, { servername: host })
       test.equal((await client.request(head, pieces.join(''))).status, 200, name)

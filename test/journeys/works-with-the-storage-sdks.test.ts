@@ -218,7 +218,7 @@ void t.test('queues and messages, by Shared Key and by SAS', { skip }, async (te
   await test.rejects(wrong.getProperties(), { statusCode: 403, code: 'AuthenticationFailed' }, 'a bad signature, in words that the SDK reads')
 })
 
-void t.test('a bearer token goes up untouched, and what it names', async (test) => {
+void t.test('a bearer token is sent upstream untouched, and what it names', async (test) => {
   const realm = await createRealm(test)
   const upstream = await startUpstream(test, realm)
   upstream.script((turn) => turn.reply(404, ['x-ms-error-code: BlobNotFound']))

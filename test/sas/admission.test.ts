@@ -22,7 +22,7 @@ void t.test('either key of the account verifies, and the same signs', async (tes
   test.equal(refusalOf(() => admit({ query: issued(blobParams(), {}, Buffer.alloc(64, 9)) }))?.reason, 'sas-signature')
 })
 
-void t.test('spr=https goes up byte for byte', async (test) => {
+void t.test('spr=https is sent upstream byte for byte', async (test) => {
   const query = `comp=x&&${issued(blobParams({ spr: 'https' }))}&timeout=%zz&`
   test.strictSame(admit({ query }), { kind: 'service', outcome: 'unchanged', query, slot: 'key1', expiresOn: NOW + 18 * HOUR, httpsOnly: true })
 })

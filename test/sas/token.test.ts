@@ -108,7 +108,7 @@ void t.test('hasSignature sees the name in any spelling and nothing else', async
   for (const query of ['', 'signature=x', 'a=sig', 'xsig=1', 'sig%3D=1', 'si%67n=1']) test.equal(hasSignature(query), false, query)
 })
 
-void t.test('what is misplaced but harmless goes up as it is', async (test) => {
+void t.test('what is misplaced but harmless is sent upstream as it is', async (test) => {
   const harmless: readonly (readonly [string, Partial<SasFacts>])[] = [
     [issued(blobParams({ sdd: '2' })), {}],
     [issued([...blobParams({ sr: 'q' }), ['rscd', 'x']], { service: 'queue', path: '/orders/messages' }), { service: 'queue', decodedPath: '/orders/messages' }],

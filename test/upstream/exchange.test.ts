@@ -111,7 +111,7 @@ void t.test('an aborted exchange tells nothing and counts nothing', async (test)
   test.equal(waiting.exchange.state, 'over', 'also before it has a connection')
 })
 
-void t.test('a body with a length goes up as it is, one without in chunks as they came', async (test) => {
+void t.test('a body with a length is sent upstream as it is, one without in chunks as they came', async (test) => {
   for (const chunked of [false, true]) {
     const body = new PassThrough()
     const { exchange, clock, carrier } = start({ body, chunked })

@@ -141,7 +141,7 @@ void t.test('an upstream that closes as the request goes out: told, and never se
   test.equal(numbers.results.reset.value, 3)
 })
 
-void t.test('nobody listens: unreachable, one attempt for each request, and well again when somebody does', async (test) => {
+void t.test('nobody listens: unreachable, one attempt for each request, and well again when someone does', async (test) => {
   const port = await deadPort()
   const { pool, numbers } = openPool(test, port)
   const outcomes = await Promise.all([1, 2, 3].map(() => send(pool).over))
@@ -218,7 +218,7 @@ void t.test('a name that does not resolve', async (test) => {
 })
 
 void t.test('an upstream that does not prove who it is gets no request', async (test) => {
-  const foreign = await createAuthority({ name: 'somebody else' })
+  const foreign = await createAuthority({ name: 'someone else' })
   const names = ['127.0.0.1', 'far.example']
   const DAY = 86_400_000
   const rows: [what: string, tls: NonNullable<UpstreamOptions['tls']>, code: RegExp][] = [

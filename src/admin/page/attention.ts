@@ -1,4 +1,4 @@
-// What needs somebody, worst first: each rule looks at the view and says what, why it matters, what to do, and where on
+// Needs attention, worst first: each rule looks at the view and says what, why it matters, what to do, and where on
 // the page the rest stands. Level `bad` is for now, `warn` for soon, `note` for office hours.
 import { counted, duration, percent } from './format.ts'
 import { ADVICE } from './advice.ts'
@@ -30,7 +30,7 @@ const MISSING: Readonly<Record<string, Omit<Attention, 'section'>>> = {
   draining: { level: 'warn', what: 'The gateway is draining', todo: 'It was told to stop. Requests under way finish; new ones go elsewhere.' },
   listeners: { level: 'bad', what: 'The listeners are not bound', todo: 'Right after start this passes. Else: is a port taken? See standard error.' },
   workers: { level: 'bad', what: 'No worker carries traffic', todo: 'One is started again by itself. If it stays: the log lines “a worker ended”, and the memory limit.' },
-  certificates: { level: 'bad', what: 'A certificate of ours has expired', todo: 'Put the renewed certificate and key in the files’ place; they are taken up by themselves.' },
+  certificates: { level: 'bad', what: 'A certificate of ours has expired', todo: 'Put the renewed certificate and key in the files’ place; they are applied automatically.' },
 }
 
 type Rule = (view: View) => readonly Attention[]
@@ -41,11 +41,11 @@ const RULES: readonly Rule[] = [
     const { name, use, names: [first = use], daysLeft } = certificate
     const level = urgencyOf(certificate)
     const what = `${name} (${first}) ${daysLeft < 0 ? 'has expired' : `ends in ${counted(daysLeft, 'day')}`}`
-    return level === undefined ? [] : [{ level, what, todo: 'Put the renewed file in its place; it is taken up within two seconds.', section: 'certificates' }]
+    return level === undefined ? [] : [{ level, what, todo: 'Put the renewed file in its place; it is applied within two seconds.', section: 'certificates' }]
   }),
   ({ configuration: { reloads: [last] } }) => (last?.result !== 'failure' ? [] : [{
     level: 'bad', what: `The last reload was refused: ${last.faults[0]?.path ?? 'unknown'}`, section: 'configuration',
-    todo: 'The old configuration stays in force. Mend the file, run tidegate check, send SIGHUP.',
+    todo: 'The old configuration stays in force. Fix the file, run tidegate check, send SIGHUP.',
   }]),
   ({ upstreams }) => upstreams.filter(({ health }) => health === 'failing' || health === 'some-failures').map(({ name, health, failures, requests, failed }) => ({
     level: health === 'failing' ? 'bad' : 'warn',
@@ -68,16 +68,16 @@ const RULES: readonly Rule[] = [
   }]),
   ({ refusals }) => refusals.filter(({ reason, recent }) => recent > 0 && reason === 'unexpected').map(({ recent, todo = '' }) => ({ level: 'bad', what: `${counted(recent, 'request')} met a fault of the gateway’s own`, told: 'Requests meet a fault of the gateway’s own', todo, section: 'refusals' })),
   ({ refusals }) => refusals.filter(({ reason, recent }) => recent > 0 && reason === 'plaintext-http').map(({ recent, todo = '' }) => ({ level: 'warn', what: `${counted(recent, 'plain HTTP request')}: credentials were exposed`, told: 'Plain HTTP requests came', todo, section: 'refusals' })),
-  ({ refusals }) => refusals.filter(({ blame, recent, reason }) => recent > 0 && blame === 'us' && reason !== 'unexpected' && reason !== 'draining').map(({ reason, recent, todo = '' }) => ({ level: 'warn', what: `${reason}: ${counted(recent, 'refusal')}, ours to mend`, told: `Refusals ${reason}`, todo, section: 'refusals' })),
+  ({ refusals }) => refusals.filter(({ blame, recent, reason }) => recent > 0 && blame === 'us' && reason !== 'unexpected' && reason !== 'draining').map(({ reason, recent, todo = '' }) => ({ level: 'warn', what: `${reason}: ${counted(recent, 'refusal')}, ours to fix`, told: `Refusals ${reason}`, todo, section: 'refusals' })),
   ({ linesDropped }) => (linesDropped.recent === 0 ? [] : [{ level: 'warn', what: `${counted(linesDropped.recent, 'log line')} lost`, told: 'Log lines are lost', todo: 'The log’s reader is too slow, or its disk is full. Requests are not held up.', section: 'process' }]),
-  ({ versionWarnings }) => versionWarnings.map((warning) => ({ level: 'warn', what: warning, todo: 'Upgrade: known holes are mended in the version named.', section: 'process' })),
+  ({ versionWarnings }) => versionWarnings.map((warning) => ({ level: 'warn', what: warning, todo: 'Upgrade: known holes are fixed in the version named.', section: 'process' })),
   ({ configuration: { warnings } }) => (warnings.length === 0 ? [] : [{ level: 'note', what: counted(warnings.length, 'warning of the configuration', 'warnings of the configuration'), todo: 'Nothing is broken; each says what would be better.', section: 'configuration' }]),
   ({ openIssuers }) => (openIssuers.length === 0 ? [] : [{ level: 'note', what: `Tokens without spr=https: ${[...new Set(openIssuers.map(({ account }) => account))].slice(0, SHOWN).join(', ')}`, todo: 'The gateway tightens them; past it they work over plain HTTP. Have their issuers set spr=https.', section: 'tokens' }]),
 ]
 
 const ORDER: readonly Level[] = ['bad', 'warn', 'note']
 
-/** Takes a view. Gives what needs somebody, worst first; empty where nothing does. */
+/** Takes a view. Gives what needs attention, worst first; empty where nothing does. */
 export function attentionOf(view: View): Attention[] {
   return RULES.flatMap((rule) => rule(view)).toSorted((a, b) => ORDER.indexOf(a.level) - ORDER.indexOf(b.level))
 }
@@ -89,7 +89,7 @@ export interface Headline {
   readonly sentence: string
 }
 
-/** Takes the view and what needs somebody. Never `good` while something is for now. */
+/** Takes the view and what needs attention. Never `good` while something is for now. */
 export function headlineOf(view: View, attention: readonly Attention[]): Headline {
   const now = attention.filter(({ level }) => level === 'bad').length
   const passed = view.requests.recent === 0 ? '' : `, ${percent(1 - refusedShare(view))} passed`

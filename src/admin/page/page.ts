@@ -66,8 +66,8 @@ function bannerOf({ level, word, sentence }: Headline): Html {
 const URGENCY: Readonly<Record<Level, string>> = { bad: 'Act now', warn: 'Look soon', note: 'Note' }
 
 function attentionList(attention: readonly Attention[]): Html {
-  if (attention.length === 0) return html`<section class="attention" aria-labelledby="attention-title"><h2 id="attention-title">Nothing needs you</h2><p class="quiet">No certificate ends soon, every upstream answers, the last reload was taken up.</p></section>`
-  return html`<section class="attention" aria-labelledby="attention-title"><h2 id="attention-title">What needs somebody</h2><ol>${attention.map(({ level, what, todo, section }) =>
+  if (attention.length === 0) return html`<section class="attention" aria-labelledby="attention-title"><h2 id="attention-title">Nothing needs you</h2><p class="quiet">No certificate ends soon, every upstream answers, the last reload was applied.</p></section>`
+  return html`<section class="attention" aria-labelledby="attention-title"><h2 id="attention-title">Needs attention</h2><ol>${attention.map(({ level, what, todo, section }) =>
     html`<li>${badge(level, URGENCY[level])}<a href="#${section}">${what}</a><p>${todo}</p></li>`)}</ol></section>`
 }
 

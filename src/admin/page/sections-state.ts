@@ -67,8 +67,8 @@ export function configurationSection(view: View): Html {
 <dl class="facts"><div><dt>File</dt><dd><code>${file}</code></dd></div><div><dt>Generation</dt><dd>${generation}${generation === 1 && ', as at the start'}</dd></div><div><dt>Hash</dt><dd><code>${hash}</code></dd></div></dl>
 ${table({
   id: 'reloads', caption: 'Reloads, latest first', columns: [{ head: 'When' }, { head: 'Result' }, { head: 'Trigger' }, { head: 'Why it was refused' }],
-  rows: reloads.map(({ at, trigger, result, faults }) => [moment(Date.parse(at)), result === 'success' ? badge('good', 'taken up') : badge('bad', 'refused'), trigger === 'files' ? 'a file changed' : trigger, faults.length === 0 ? NOTHING : html`<ul>${faults.map(faultLine)}</ul>`]),
-  empty: 'None since the start. Send SIGHUP to take up a changed configuration; changed certificates and keys are taken up by themselves.',
+  rows: reloads.map(({ at, trigger, result, faults }) => [moment(Date.parse(at)), result === 'success' ? badge('good', 'applied') : badge('bad', 'refused'), trigger === 'files' ? 'a file changed' : trigger, faults.length === 0 ? NOTHING : html`<ul>${faults.map(faultLine)}</ul>`]),
+  empty: 'None since the start. Send SIGHUP to apply a changed configuration; changed certificates and keys are applied automatically.',
 })}${table({
   id: 'warnings', caption: 'Warnings of the configuration in force', columns: [{ head: 'Where' }, { head: 'Found' }, { head: 'Better' }],
   rows: warnings.map(({ path, found, allowed }) => [html`<code>${path}</code>`, found, allowed]),

@@ -50,6 +50,6 @@ function certificateTile({ certificates: [first] }: View): Tile {
 function configurationTile({ configuration: { generation, reloads: [last] }, now }: View): Tile {
   if (last === undefined) return { label: 'Configuration', value: `generation ${generation}`, note: 'no reload since the start' }
   return last.result === 'success'
-    ? { label: 'Configuration', value: `generation ${generation}`, note: html`taken up ${ago(Date.parse(last.at), now)}` }
+    ? { label: 'Configuration', value: `generation ${generation}`, note: html`applied ${ago(Date.parse(last.at), now)}` }
     : { label: 'Configuration', value: 'reload refused', note: html`${ago(Date.parse(last.at), now)}; generation ${generation} in force`, level: 'bad' }
 }

@@ -1,4 +1,4 @@
-// WebSockets (RFC 6455) after their admission: the upgrade goes up on a connection of its own. Once the upstream agrees the
+// WebSockets (RFC 6455) after their admission: the upgrade is sent upstream on a connection of its own. Once the upstream agrees the
 // bytes go both ways as they are; where it does not, its reply goes back like any other.
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'

@@ -33,7 +33,7 @@ export class Endings {
       socket.destroy()
       return
     }
-    // What follows a request that was to be the last is nobody's. Node has noticed the end itself, but for one that stands in a trailer.
+    // What follows a request that was to be the last is ignored. Node has noticed the end itself, but for one that stands in a trailer.
     if (error.code === 'HPE_CLOSED_CONNECTION') return endAfterReplies(socket)
     const refusal = new Refusal(UNPARSABLE.get(error.code ?? '') ?? 'http-malformed', { code: error.code ?? null })
     const latest = currentReplies(socket).at(-1)

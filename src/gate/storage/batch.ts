@@ -68,11 +68,11 @@ export function streamOf(body: Buffer): Readable {
 }
 
 const ABSOLUTE = /^(https?):\/\/([^/?#]+)([^#]*)$/i
-/** `ftp:…`, `http:/…`: nobody's to guess. */
+/** `ftp:…`, `http:/…`: not for us to guess. */
 const OTHER_SCHEME = /^[a-z][a-z0-9+.-]*:/i
 const CONTENT_CODED = /(?:^|\r\n)content-encoding:(?![ \t]*(?:identity)?[ \t]*\r\n)/i
 
-/** The request target of a part as it goes up. */
+/** The request target of a part as it is sent upstream. */
 function judgePart({ target }: RequestLine, facts: BatchFacts, verdicts: SasVerdict[]): string {
   const absolute = ABSOLUTE.exec(target)
   if (absolute?.[1]?.toLowerCase() === 'http') refuse('batch-malformed', { why: 'a part names http' })

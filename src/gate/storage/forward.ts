@@ -18,7 +18,7 @@ export interface ForwardContext {
   fail(transaction: Transaction, refusal: Refusal): void
 }
 
-/** The head of the request that goes up. `extra` are further fields, each with its CRLF. */
+/** The head of the request that is sent upstream. `extra` are further fields, each with its CRLF. */
 export function upstreamHead(method: string, target: string, origin: Origin, fields: RequestFields, via: string, extra: string): string {
   return `${method} ${target} HTTP/1.1\r\nHost: ${origin.host}\r\n${fields.lines}Via: ${via}\r\n${extra}\r\n`
 }

@@ -32,7 +32,7 @@ export interface SourceFacts {
 }
 
 export interface JudgedSource {
-  /** The value that goes up. */
+  /** The value that is sent upstream. */
   readonly value: string
   readonly account: string
   readonly sas: SasVerdict | undefined
@@ -55,7 +55,7 @@ const READERS: ReadonlyMap<string, (name: string, value: string, facts: SourceFa
 export const SOURCE_FIELDS: readonly string[] = [...READERS.keys()]
 
 /**
- * Judges a request's source fields. Gives each as it goes up; refuses with `copy-source-plaintext`,
+ * Judges a request's source fields. Gives each as it is sent upstream; refuses with `copy-source-plaintext`,
  * `copy-source-unknown` or the `sas-*` reason of the source's own SAS.
  */
 export function judgeSources(sources: ReadonlyMap<string, string>, facts: SourceFacts): Map<string, JudgedSource> {
@@ -82,7 +82,7 @@ function judgeAbsolute(name: string, source: string, facts: SourceFacts): Judged
   return { value: `https://${to}${pathPrefix}${path}${query === undefined ? '' : `?${sas?.query ?? query}`}`, account: known.account, sas }
 }
 
-/** A host that is nobody's here: only where the operator allows it, and its SAS as one whose key we lack. */
+/** A host that is not configured here: only where the operator allows it, and its SAS as one whose key we lack. */
 function judgeForeign(name: string, source: string, query: string | undefined, facts: SourceFacts): JudgedSource {
   if (!facts.anyHttps) unknown(name, 'host not configured')
   if (query === undefined || !hasSignature(query)) return { value: source, account: 'unknown', sas: undefined }

@@ -1,4 +1,4 @@
-// A permitted storage request on its way: its tokens are noted, a batch is read and judged before it goes up, and the reply
+// A permitted storage request on its way: its tokens are noted, a batch is read and judged before it is sent upstream, and the reply
 // that brings a user delegation key is listened to.
 import type { Readable } from 'node:stream'
 import { isBatch } from '../../azure/batch.ts'

@@ -120,7 +120,7 @@ function isoTime(text: string | undefined): string | null {
   return time === undefined ? null : new Date(time).toISOString().replace('.000Z', 'Z')
 }
 
-/** An empty parameter is the same as none. */
+/** An empty parameter is the same as absent. */
 function given(value: string | undefined): value is string {
   return value !== undefined && value !== ''
 }

@@ -171,12 +171,12 @@ function forceByText(token: SasToken, { decodedPath }: Target, subject: Subject)
 
 function* whyPassed({ outcome, query, slot, wouldRefuse }: SasVerdict, { token, place: { policy } }: Subject): Generator<string> {
   const values = token?.values
-  if (outcome === 'passed-unverified') yield `no key here signed it, and storage.sas.withoutKey is ${policy.withoutKey}: it goes up unverified`
-  if (outcome === 'unchanged') yield `https only already, and signed with ${slot ?? 'a key'}: it goes up byte for byte`
+  if (outcome === 'passed-unverified') yield `no key here signed it, and storage.sas.withoutKey is ${policy.withoutKey}: it is sent upstream unverified`
+  if (outcome === 'unchanged') yield `https only already, and signed with ${slot ?? 'a key'}: it is sent upstream byte for byte`
   if (wouldRefuse !== undefined) yield `storage.sas.accept would refuse it (${wouldRefuse}) if its mode were refuse`
   const sip = outcome === 'tightened' ? readQuery(query).values.sip : values?.sip
-  if (outcome === 'tightened' && values?.spr !== 'https') yield `it allows plain http: it goes up signed again with ${slot ?? 'a key'}, https only`
-  if (outcome === 'tightened' && sip !== values?.sip) yield `its addresses are checked here and go up as ${sip ?? 'none'} (storage.sas.sip: ${policy.sip})`
+  if (outcome === 'tightened' && values?.spr !== 'https') yield `it allows plain http: it is sent upstream signed again with ${slot ?? 'a key'}, https only`
+  if (outcome === 'tightened' && sip !== values?.sip) yield `its addresses are checked here and sent upstream as ${sip ?? 'none'} (storage.sas.sip: ${policy.sip})`
   if (values?.sip !== undefined && values.sip !== '') yield `only for clients in its address range; any other is refused (sas-source-ip)`
 }
 

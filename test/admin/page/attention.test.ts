@@ -1,4 +1,4 @@
-// What needs somebody: nothing on a quiet gateway, everything that is wrong on a troubled one, worst first.
+// Needs attention: nothing on a quiet gateway, everything that is wrong on a troubled one, worst first.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -48,8 +48,8 @@ void t.test('the state in a word', async (test) => {
   test.match(attentionOf({ ...QUIET, missing: ['something-new'] }), [{ level: 'bad', what: 'Missing: something-new' }])
 })
 
-void t.test('a reload that was refused is forgotten once one is taken up', async (test) => {
-  test.notOk(attentionOf(BUSY).some(({ section }) => section === 'configuration'), 'the latest of its three was taken up')
+void t.test('a reload that was refused is forgotten once one is applied', async (test) => {
+  test.notOk(attentionOf(BUSY).some(({ section }) => section === 'configuration'), 'the latest of its three was applied')
 })
 
 void t.test('what was counted before the last minutes is no news', async (test) => {

@@ -38,7 +38,7 @@ void t.test('no facts can write into the page', async (test) => {
 
 void t.test('what an operator asks, in this order', async (test) => {
   const [, page = ''] = PAGES[2] ?? []
-  const order = ['<h1>', 'What needs somebody', 'Who connects, and how', 'What is refused, and why', 'By address range', 'Tokens that need not be https-only', 'Certificates</h2>', 'Upstreams</h2>', 'Configuration</h2>', 'Reloads', 'Process</h2>', 'id="versions"'].map((text) => page.indexOf(text))
+  const order = ['<h1>', 'Needs attention', 'Who connects, and how', 'What is refused, and why', 'By address range', 'Tokens that need not be https-only', 'Certificates</h2>', 'Upstreams</h2>', 'Configuration</h2>', 'Reloads', 'Process</h2>', 'id="versions"'].map((text) => page.indexOf(text))
   test.notOk(order.includes(-1))
   test.strictSame(order, order.toSorted((a, b) => a - b))
 })

@@ -49,10 +49,10 @@ for (const vector of VECTORS) {
 
 void t.test('what the gateway would do, and why', async (test) => {
   const rows: [what: string, report: SasReport, outcome: string, reason: string | null, why: RegExp][] = [
-    ['as it is', inspect(BLOB_URL + issued(blobParams({ spr: 'https' }))), 'unchanged', null, /signed with key1: it goes up byte for byte/],
+    ['as it is', inspect(BLOB_URL + issued(blobParams({ spr: 'https' }))), 'unchanged', null, /signed with key1: it is sent upstream byte for byte/],
     ['the second key', inspect(BLOB_URL + issued(blobParams({ spr: 'https' }), {}, KEY2)), 'unchanged', null, /signed with key2/],
-    ['plain http allowed', inspect(BLOB_URL + issued(blobParams())), 'tightened', null, /allows plain http: it goes up signed again with key1, https only/],
-    ['addresses removed', inspect(BLOB_URL + issued(blobParams({ spr: 'https', sip: '10.0.0.1-10.0.0.9' })), withPolicy({ sip: 'remove' })), 'tightened', null, /go up as none \(storage\.sas\.sip: remove\).*only for clients in its address range/s],
+    ['plain http allowed', inspect(BLOB_URL + issued(blobParams())), 'tightened', null, /allows plain http: it is sent upstream signed again with key1, https only/],
+    ['addresses removed', inspect(BLOB_URL + issued(blobParams({ spr: 'https', sip: '10.0.0.1-10.0.0.9' })), withPolicy({ sip: 'remove' })), 'tightened', null, /upstream as none \(storage\.sas\.sip: remove\).*only for clients in its address range/s],
     ['addresses replaced', inspect(BLOB_URL + issued(blobParams({ sip: '10.0.0.1' })), withPolicy({ sip: 'egress', egress: '203.0.113.7' })), 'tightened', null, /go up as 203\.0\.113\.7/],
     ['addresses kept', inspect(BLOB_URL + issued(blobParams({ spr: 'https', sip: '10.0.0.1' }))), 'unchanged', null, /only for clients in its address range/],
     ['signature', inspect(BLOB_URL + issued(blobParams(), {}, Buffer.alloc(64, 9))), 'refused', 'sas-signature', /^Signature did not match\.$/],
@@ -169,7 +169,7 @@ void t.test('lines for people', async (test) => {
     '             only together with a bearer token of user u',
     '  signature  right, made with delegation',
     '  gateway    passes it as it is',
-    '             https only already, and signed with delegation: it goes up byte for byte',
+    '             https only already, and signed with delegation: it is sent upstream byte for byte',
     '  outside    works over https only, from any address, until 2026-11-25T06:00:00Z',
     '  warnings   it can change things: w (write blobs, their properties and metadata)',
     '             no address range: it works from anywhere',
