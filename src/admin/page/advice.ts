@@ -70,9 +70,7 @@ export const ADVICE: Readonly<Partial<Record<Reason, string>>> = {
   'smb-guest': 'A guest or anonymous login has no key and cannot be encrypted. Give that user an account.',
   'smb-framing': 'Not an SMB client, or something on the way changes its bytes. From everywhere it is scanning.',
   'smb-order': 'Rarely a real client. The log line has the frame.',
-  'smb-timeout': 'Harmless in ones and twos. Many from one range: a scan, or a line that loses packets.',
   'smb-limit': 'The log line says which limit. Raise it only with memory for it.',
-  'smb-upstream': 'DNS, network, or the file server is down: try it from this machine on port 445.',
   'unexpected': 'A bug of the gateway: report it with the log line “unexpected” of the same request.',
 }
 
