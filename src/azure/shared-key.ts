@@ -4,7 +4,7 @@ import { type KeyObject, createHmac, timingSafeEqual } from 'node:crypto'
 import { compareByByte, compareLikeService } from './header-order.ts'
 import type { ServiceName } from './services.ts'
 
-/** One of an account's two keys. */
+/** One of an account's two keys, made once with `createSecretKey` from the decoded base64. A KeyObject prints as nothing. */
 export interface AccountKey {
   readonly slot: 'key1' | 'key2'
   readonly key: KeyObject
@@ -50,18 +50,33 @@ const SINGLE_HEADERS = ['if-modified-since', 'if-match', 'if-none-match', 'if-un
 
 type Headers = ReadonlyMap<string, string>
 
-/** The scheme that the request's Authorization header names; undefined where it is not a Shared Key of either kind. */
-export function keySchemeOf(request: KeyedRequest): KeyScheme | undefined {
-  return credentialOf(headersOf(request))?.scheme
+/** What an Authorization field of either kind of Shared Key says. */
+export interface KeyCredential {
+  readonly scheme: KeyScheme
+  readonly account: string
+  readonly signature: Buffer
+}
+
+/** A request whose fields were read once, for every question about its signature. */
+export interface ReadRequest {
+  readonly request: KeyedRequest
+  /** By name in lower case; repeated ones joined, as RFC 9110 section 5.3 has it. */
+  readonly headers: Headers
+  /** Undefined where the Authorization field is missing or is no Shared Key of either kind. */
+  readonly credential: KeyCredential | undefined
+}
+
+/** Reads a request's fields. */
+export function readKeyedRequest(request: KeyedRequest): ReadRequest {
+  const headers = headersOf(request)
+  return { request, headers, credential: credentialOf(headers) }
 }
 
 /**
  * Whose key signed the request, and in which reading; undefined for none, for another account and for another scheme. Every
  * key and reading is compared in constant time. The date is another matter: `isDateClose`.
  */
-export function requestSignatureMatches(request: KeyedRequest, account: string, keys: readonly AccountKey[]): KeyProof | undefined {
-  const headers = headersOf(request)
-  const credential = credentialOf(headers)
+export function requestSignatureMatches({ request, headers, credential }: ReadRequest, account: string, keys: readonly AccountKey[]): KeyProof | undefined {
   if (credential === undefined || credential.account !== account) return undefined
   const tried = new Set<string>()
   for (const reading of readingsOf(credential.scheme, request.service)) {
@@ -73,15 +88,20 @@ export function requestSignatureMatches(request: KeyedRequest, account: string, 
   return undefined
 }
 
+/** Who signs a request that goes upstream: not always the one whose key verified the client's. */
+export interface RequestSigner {
+  readonly account: string
+  readonly key: KeyObject
+  readonly scheme: KeyScheme
+}
+
 /**
- * Signs a request as the service documents it, by the scheme that its Authorization header names (Shared Key where there is
- * none). `now` is ms since the epoch. Whoever sends it drops `Date`, sets `x-ms-date` to `date` and `Authorization` to
- * `authorization`; a Content-Length that an edit changed has to be in `headers` already.
+ * Signs a request as the service documents it. `now` is ms since the epoch. The sender drops `Date`, sets `x-ms-date` to
+ * `date` and `Authorization` to `authorization`; a Content-Length that an edit changed has to be in `headers` already.
  */
-export function signRequest(request: KeyedRequest, account: string, key: KeyObject, now: number): { readonly date: string; readonly authorization: string } {
+export function signRequest(request: KeyedRequest, { account, key, scheme }: RequestSigner, now: number): { readonly date: string; readonly authorization: string } {
   const date = new Date(now).toUTCString()
   const headers = new Map(headersOf(request))
-  const scheme = credentialOf(headers)?.scheme ?? 'SharedKey'
   headers.delete('date')
   headers.set('x-ms-date', date)
   const text = textOf(request, headers, account, { scheme, order: 'service', languageFirst: false })
@@ -89,8 +109,7 @@ export function signRequest(request: KeyedRequest, account: string, key: KeyObje
 }
 
 /** Whether the date that the request signs is within 15 minutes of `now` (ms since the epoch), as the service asks. */
-export function isDateClose(request: KeyedRequest, now: number): boolean {
-  const headers = headersOf(request)
+export function isDateClose({ headers }: ReadRequest, now: number): boolean {
   const date = headers.get('x-ms-date') ?? headers.get('date') ?? ''
   return IMF_FIXDATE.test(date) && Math.abs(Date.parse(date) - now) <= DATE_TOLERANCE_MS
 }
@@ -182,7 +201,7 @@ function headersOf({ headers }: KeyedRequest): Headers {
   return map
 }
 
-function credentialOf(headers: Headers): { readonly scheme: KeyScheme; readonly account: string; readonly signature: Buffer } | undefined {
+function credentialOf(headers: Headers): KeyCredential | undefined {
   const [, scheme, account, signature] = AUTHORIZATION.exec(headers.get('authorization') ?? '') ?? []
   if (scheme === undefined || account === undefined || signature === undefined) return undefined
   return { scheme: scheme as KeyScheme, account, signature: Buffer.from(signature, 'base64') }

@@ -10,7 +10,7 @@ import { readQuery } from './query.ts'
 import { listsParameter } from './signed-request.ts'
 import { type Signer, type SigningKeys, signersFor } from './signing-keys.ts'
 import { NO_KEY, REVOKED, forbid } from './error-details.ts'
-import { rewriteQuery, tighten } from './tighten.ts'
+import { rewriteQuery, tighten, type UpstreamSigner } from './tighten.ts'
 import { parseTime } from './times.ts'
 import { type SasToken, readSas } from './token.ts'
 import { type Candidate, type SignedContext, checkTerms, readTerms, textOf, verifySas } from './verify.ts'
@@ -23,6 +23,8 @@ export interface SasPolicy {
   /** The primary name, without `-secondary`. */
   readonly account: string
   readonly keys: SigningKeys
+  /** Who signs every token that goes upstream; absent where the account signs its own, and only what must change. */
+  readonly upstream?: UpstreamSigner
   readonly withoutKey: 'refuse' | 'pass-if-https' | 'pass'
   /** What the token that goes upstream says about addresses (spec/sas.md 10). */
   readonly sip: 'remove' | 'egress' | 'keep'
@@ -51,6 +53,15 @@ export interface SasFacts {
 
 export type SasOutcome = 'unchanged' | 'tightened' | 'passed-unverified'
 
+/** The signed texts that say what a token is for; null where it does not say. */
+export interface SasGrants {
+  /** `sp`: null where a stored access policy may hold it. */
+  readonly permissions: string | null
+  /** `ss` and `srt` of an account SAS. */
+  readonly services: string | null
+  readonly resourceTypes: string | null
+}
+
 export interface SasVerdict {
   readonly kind: SasKind
   readonly outcome: SasOutcome
@@ -62,6 +73,8 @@ export interface SasVerdict {
   readonly expiresOn: number | null
   /** The client's own token says `spr=https`: whoever issued it has nothing to fix. */
   readonly httpsOnly: boolean
+  /** What the token says it allows. */
+  readonly grants: SasGrants
   /** `storage.sas.accept` with `mode: report` would have refused it, for this reason. */
   readonly wouldRefuse?: WouldRefuse
 }
@@ -101,8 +114,10 @@ function carried({ verdict, terms, policy }: KeptRequest, { now }: SasFacts): Sa
 }
 
 /** A revoked token is refused whether a key here verified it or not; a forged one is never called revoked where a key is. */
-function refuseDenied({ kind, values }: SasToken, { account, denied }: SasPolicy): void {
-  const rule = denied === undefined ? undefined : deniedBy(values, [account], denied)
+function refuseDenied({ kind, values }: SasToken, { account, upstream, denied }: SasPolicy): void {
+  // A rule may name the office's account or the real one behind it.
+  const accounts = upstream === undefined ? [account] : [account, upstream.account]
+  const rule = denied === undefined ? undefined : deniedBy(values, accounts, denied)
   if (rule !== undefined) forbid('sas-denied', kind, REVOKED, { rule })
 }
 
@@ -113,7 +128,7 @@ function passWithoutKey(token: SasToken, policy: SasPolicy, now: number): SasVer
   refuseDenied(token, policy)
   if (withoutKey === 'refuse' || (withoutKey === 'pass-if-https' && values.spr !== 'https')) forbid('sas-no-key', kind, NO_KEY)
   const wouldRefuse = judgeLife(lifeOf(values), kind, policy.accept, now)
-  const verdict = { kind, outcome: 'passed-unverified', query: query.text, slot: null, expiresOn: parseTime(values.se ?? '') ?? null, httpsOnly: values.spr === 'https' } as const
+  const verdict = { kind, outcome: 'passed-unverified', query: query.text, slot: null, expiresOn: parseTime(values.se ?? '') ?? null, httpsOnly: values.spr === 'https', grants: grantsOf(values) } as const
   return wouldRefuse === undefined ? verdict : { ...verdict, wouldRefuse }
 }
 
@@ -135,11 +150,12 @@ function admitToken(token: SasToken, signers: readonly Signer[], facts: SasFacts
   checkTerms(terms, token.kind, facts, policy.skew)
   checkTable(token, facts.decodedPath, facts.service)
 
-  const same = token.values.spr === 'https' && token.values.sip === sip
-  const tightened = same ? null : tighten(token, proof, sip, context)
+  const { account, upstream } = policy
+  const same = upstream === undefined && token.values.spr === 'https' && token.values.sip === sip
+  const tightened = same ? null : tighten(token, proof, upstream ?? { account, key: proof.signer.key }, sip, context)
   const result: KeptResult = { signer: proof.signer, terms, signature: tightened?.signature ?? null }
   kept.keep(nameOf(token, proof, sip), result)
-  return { policy, terms, verdict: verdictOf(token, result, tightened?.query ?? facts.query) }
+  return { policy, terms, verdict: verdictOf(token, result, policy, tightened?.query ?? facts.query) }
 }
 
 /** The signature is known to be good; whether it is good now and here is another matter. */
@@ -148,11 +164,18 @@ function admitKept(token: SasToken, result: KeptResult, sip: string | undefined,
   refuseDenied(token, policy)
   checkTerms(terms, token.kind, facts, policy.skew)
   checkTable(token, facts.decodedPath, facts.service)
-  return { policy, terms, verdict: verdictOf(token, result, signature === null ? facts.query : rewriteQuery(token.query, sip, signature)) }
+  return { policy, terms, verdict: verdictOf(token, result, policy, signature === null ? facts.query : rewriteQuery(token.query, sip, signature)) }
 }
 
-function verdictOf({ kind, values }: SasToken, { signer: { slot }, terms: { expiresOn }, signature }: KeptResult, query: string): SasVerdict {
-  return { kind, outcome: signature === null ? 'unchanged' : 'tightened', query, slot, expiresOn, httpsOnly: values.spr === 'https' }
+function verdictOf({ kind, values }: SasToken, { signer: { slot }, terms: { expiresOn }, signature }: KeptResult, { upstream }: SasPolicy, query: string): SasVerdict {
+  const httpsOnly = values.spr === 'https'
+  // Where another account signs, a new signature alone says nothing about the client's token.
+  const outcome = signature === null || (upstream !== undefined && httpsOnly) ? 'unchanged' : 'tightened'
+  return { kind, outcome, query, slot, expiresOn, httpsOnly, grants: grantsOf(values) }
+}
+
+function grantsOf({ sp, ss, srt }: SasToken['values']): SasGrants {
+  return { permissions: sp ?? null, services: ss ?? null, resourceTypes: srt ?? null }
 }
 
 /** A `sip` that `srq` lists has to stay (spec/sas.md 13); one that is empty restricts nothing and stays too. */

@@ -48,6 +48,11 @@ export function readingsOf(token: SasToken, decodedPath: string, service: Servic
   return places.map(({ name, snapshot = '' }) => ({ resource: root + name, snapshot }))
 }
 
+/** Returns the same reading in another account: the one whose key signs what goes upstream. */
+export function readingIn({ resource, snapshot }: Reading, account: string): Reading {
+  return { resource: resource.replace(/^(\/[a-z]+\/)[^/]+/, (_, word: string) => word + account), snapshot }
+}
+
 /**
  * `tn` is not signed as such, so where the path names a table it has to be the same one, whatever the case; a batch names
  * none (spec/sas.md 6.4). Refuses with `sas-resource`.

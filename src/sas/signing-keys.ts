@@ -1,14 +1,9 @@
 // Which keys may have signed a token: the two of the account, or the one user delegation key that the token names
 // (spec/sas.md 3 and 12). Keys are KeyObjects, which print as nothing and are five times as fast as bytes.
 import type { KeyObject } from 'node:crypto'
+import type { AccountKey } from '../azure/shared-key.ts'
 import type { SasToken } from './token.ts'
 import { parseTime } from './times.ts'
-
-/** One of an account's keys; made once with `createSecretKey` from the decoded base64. */
-export interface SigningKey {
-  readonly slot: 'key1' | 'key2'
-  readonly key: KeyObject
-}
 
 /** Field names as the SDKs write them; the texts exactly as the service gave them, since they are signed as text. */
 export interface UserDelegationKey {
@@ -24,13 +19,13 @@ export interface UserDelegationKey {
 
 export interface SigningKeys {
   /** Newest first; empty where the gateway has none. */
-  readonly account: readonly SigningKey[]
+  readonly account: readonly AccountKey[]
   readonly delegation: DelegationKeys
 }
 
 /** Whose key verified a token. */
 export interface Signer {
-  readonly slot: SigningKey['slot'] | 'delegation'
+  readonly slot: AccountKey['slot'] | 'delegation'
   readonly key: KeyObject
 }
 

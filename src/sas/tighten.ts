@@ -1,11 +1,13 @@
 // Makes a verified token https-only: the same query with `spr=https`, with what is to be said of addresses, and a new
 // signature (spec/sas.md 8). Nothing else changes, not a byte.
+import type { KeyObject } from 'node:crypto'
 import { refuse } from '../refusal.ts'
+import { readingIn } from './canonical-resource.ts'
 import type { SasName } from './fields.ts'
 import { type SasQuery, readQuery } from './query.ts'
 import { sign } from './signature.ts'
 import type { SasToken } from './token.ts'
-import { type Proof, type SignedContext, textOf } from './verify.ts'
+import { type Candidate, type Proof, type SignedContext, textOf } from './verify.ts'
 
 export interface Tightened {
   readonly query: string
@@ -13,16 +15,24 @@ export interface Tightened {
   readonly signature: string
 }
 
+/** Who signs what goes upstream. It need not be the one whose key verified the client's token. */
+export interface UpstreamSigner {
+  readonly account: string
+  readonly key: KeyObject
+}
+
 /**
- * Signs a proven token again with the key and the reading that verified it. `sip` is the decoded value that goes
- * upstream, undefined for none. Throws `unexpected` where the result does not hold what was signed.
+ * Signs a proven token again, in the reading that verified it. `sip` is the decoded value that goes upstream, undefined for
+ * none. Throws `unexpected` where the result does not hold what was signed.
  */
-export function tighten(token: SasToken, proof: Proof, sip: string | undefined, context: SignedContext): Tightened {
+export function tighten(token: SasToken, proof: Proof, { account, key }: UpstreamSigner, sip: string | undefined, context: SignedContext): Tightened {
   const values = { ...token.values, spr: 'https', sip }
-  const text = textOf({ ...token, values }, proof.reading, context)
-  const signature = sign(text, proof.signer.key)
+  const reading = readingIn(proof.reading, account)
+  const signed: SignedContext = { account, header: (name) => context.header(name) }
+  const text = textOf({ ...token, values }, reading, signed)
+  const signature = sign(text, key)
   const query = rewriteQuery(token.query, sip, signature)
-  if (!holds(query, token, { ...proof, text }, signature, context)) refuse('unexpected', { kind: token.kind, why: 'self-check of a tightened SAS' })
+  if (!holds(query, token, { reading, text }, signature, signed)) refuse('unexpected', { kind: token.kind, why: 'self-check of a tightened SAS' })
   return { query, signature }
 }
 
@@ -68,7 +78,7 @@ function endOfEmptyParts(names: SasQuery['names'], start: number): number {
 }
 
 /** Spec/sas.md 8 step 6: reads the result as the service will. The same text and signature are as good as another HMAC. */
-function holds(tightened: string, token: SasToken, { reading, text }: Proof, signature: string, context: SignedContext): boolean {
+function holds(tightened: string, token: SasToken, { reading, text }: Candidate, signature: string, context: SignedContext): boolean {
   try {
     const query = readQuery(tightened)
     const { values } = query

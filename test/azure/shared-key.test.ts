@@ -11,13 +11,20 @@ import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { compareByByte, compareLikeService } from '../../src/azure/header-order.ts'
 import type { ServiceName } from '../../src/azure/services.ts'
-import { type KeyReading, type KeyedRequest, isDateClose, keySchemeOf, requestSignatureMatches, requestStringToSign, signRequest } from '../../src/azure/shared-key.ts'
+import * as shared from '../../src/azure/shared-key.ts'
+import { type AccountKey, type KeyProof, type KeyReading, type KeyScheme, type KeyedRequest, readKeyedRequest, requestStringToSign } from '../../src/azure/shared-key.ts'
 import { missingAzurite, startAzurite } from '../support/azurite.ts'
 import { ACCOUNT, createRealm, upstreamHost } from '../support/realm.ts'
 
 const SECRET = Buffer.alloc(64, 7)
 const KEYS = [{ slot: 'key1', key: createSecretKey(Buffer.alloc(64, 8)) }, { slot: 'key2', key: createSecretKey(SECRET) }] as const
 const NOW = Date.parse('2026-11-24T12:00:00Z')
+const keySchemeOf = (request: KeyedRequest): KeyScheme | undefined => readKeyedRequest(request).credential?.scheme
+const requestSignatureMatches = (request: KeyedRequest, account: string, keys: readonly AccountKey[]): KeyProof | undefined =>
+  shared.requestSignatureMatches(readKeyedRequest(request), account, keys)
+const isDateClose = (request: KeyedRequest, now: number): boolean => shared.isDateClose(readKeyedRequest(request), now)
+const signRequest = (request: KeyedRequest, account: string, key: AccountKey['key'], now: number): ReturnType<typeof shared.signRequest> =>
+  shared.signRequest(request, { account, key, scheme: keySchemeOf(request) ?? 'SharedKey' }, now)
 const READING: KeyReading = { scheme: 'SharedKey', order: 'service', languageFirst: false }
 
 /** What the SDKs send, as a server receives it. */

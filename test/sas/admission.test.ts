@@ -2,11 +2,11 @@
 import { createSecretKey } from 'node:crypto'
 import t from 'tap'
 import type { Reason } from '../../src/refusal.ts'
-import type { SasFacts, SasPolicy } from '../../src/sas/admission.ts'
+import { createKeptResults, type SasFacts, type SasPolicy } from '../../src/sas/admission.ts'
 import { DelegationKeys, type SigningKeys } from '../../src/sas/signing-keys.ts'
 import { refusalOf } from '../support/verdict.ts'
-import { DELEGATION, KEY2, NOW, SKEY1, UDK, accountParams, admit, blobParams, delegationParams, issued } from './ground.ts'
-import { pairsOf } from './second.ts'
+import { DELEGATION, KEY2, NOW, SKEY1, SKEY2, UDK, accountParams, admit, blobParams, delegationParams, issued } from './ground.ts'
+import { pairsOf, secondAccepts } from './second.ts'
 
 const HOUR = 3_600_000
 const SERVICE = issued(blobParams())
@@ -24,7 +24,7 @@ void t.test('either key of the account verifies, and the same signs', async (tes
 
 void t.test('spr=https is sent upstream byte for byte', async (test) => {
   const query = `comp=x&&${issued(blobParams({ spr: 'https' }))}&timeout=%zz&`
-  test.strictSame(admit({ query }), { kind: 'service', outcome: 'unchanged', query, slot: 'key1', expiresOn: NOW + 18 * HOUR, httpsOnly: true })
+  test.strictSame(admit({ query }), { kind: 'service', outcome: 'unchanged', query, slot: 'key1', expiresOn: NOW + 18 * HOUR, httpsOnly: true, grants: { permissions: 'r', services: null, resourceTypes: null } })
 })
 
 void t.test('without the key', async (test) => {
@@ -138,4 +138,19 @@ void t.test('a policy is per account', async (test) => {
   const facts: Partial<SasFacts> = { query: issued(accountParams()) }
   test.equal(refusalOf(() => admit(facts, { account: 'other' }))?.reason, 'sas-signature')
   test.equal(refusalOf(() => admit(facts, { keys: { account: [{ slot: 'key1', key: createSecretKey(KEY2) }], delegation: new DelegationKeys() } }))?.reason, 'sas-signature')
+})
+
+void t.test('one account\'s key verifies, another account\'s signs what goes upstream', async (test) => {
+  const upstream = { account: 'realone', key: SKEY2 } as const
+  for (const spr of ['https', 'https,http', undefined]) {
+    for (const query of [issued(blobParams({ spr })), issued(accountParams({ spr }))]) {
+      const kept = createKeptResults(10)
+      const [verdict, again] = [admit({ query }, { upstream }, kept), admit({ query }, { upstream }, kept)]
+      test.strictSame(again, verdict, 'a kept result comes to the same')
+      test.equal(verdict?.outcome, spr === 'https' ? 'unchanged' : 'tightened')
+      test.equal(verdict?.slot, 'key1')
+      test.not(verdict?.query, query)
+      test.ok(secondAccepts({ service: 'blob', account: 'realone', path: '/ledgers/2026/q4.csv' }, verdict?.query ?? '', [KEY2]), String(spr))
+    }
+  }
 })

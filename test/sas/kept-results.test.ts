@@ -2,7 +2,8 @@
 import { createSecretKey } from 'node:crypto'
 import t from 'tap'
 import { createKeptResults } from '../../src/sas/admission.ts'
-import { DelegationKeys, type SigningKey, type SigningKeys } from '../../src/sas/signing-keys.ts'
+import type { AccountKey } from '../../src/azure/shared-key.ts'
+import { DelegationKeys, type SigningKeys } from '../../src/sas/signing-keys.ts'
 import { refusalOf } from '../support/verdict.ts'
 import { KEY1, KEY2, NOW, SKEY1, SKEY2, UDK, admit, blobParams, delegationParams, issued, paramsOf } from './ground.ts'
 import { secondAccepts } from './second.ts'
@@ -76,7 +77,7 @@ void t.test('other wishes about addresses are other results', async (test) => {
   test.equal(kept.size, 4)
 })
 
-const only = (account: readonly SigningKey[]): { keys: SigningKeys } => ({ keys: { account, delegation: new DelegationKeys() } })
+const only = (account: readonly AccountKey[]): { keys: SigningKeys } => ({ keys: { account, delegation: new DelegationKeys() } })
 
 void t.test('a key that was withdrawn takes its results along', async (test) => {
   const kept = createKeptResults(50)

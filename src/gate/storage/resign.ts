@@ -1,6 +1,6 @@
 // A request whose fields were edited: where it is signed with Shared Key, the signature is made anew with the account's
 // key, after the client's own was verified; without the key the edit is refused (spec/sas.md 16.3).
-import { isDateClose, keySchemeOf, requestSignatureMatches, signRequest, type KeyedRequest } from '../../azure/shared-key.ts'
+import { isDateClose, readKeyedRequest, requestSignatureMatches, signRequest, type KeyedRequest, type ReadRequest } from '../../azure/shared-key.ts'
 import { refuse } from '../../refusal.ts'
 import type { StorageRoute } from '../../upstream/routes.ts'
 import { readRequestFields, type RequestFields } from '../headers.ts'
@@ -24,8 +24,8 @@ export type FieldEdits = ReadonlyMap<string, string | null>
 /** The request's fields with the edits made and, where needed, signed anew. Refuses with `shared-key-signature`. */
 export function editFields(request: EditedRequest, edits: FieldEdits): RequestFields {
   const edited = applyEdits(request.raw, edits)
-  const signed = keyed(request, request.raw)
-  return readRequestFields(keySchemeOf(signed) === undefined || !isSigned(request, edits) ? edited : resign(request, signed, edited), true)
+  const signed = readKeyedRequest(keyed(request, request.raw))
+  return readRequestFields(signed.credential === undefined || !isSigned(request, edits) ? edited : resign(request, signed, edited), true)
 }
 
 /** Table's Shared Key signs neither the body nor its length, only Content-MD5 and Content-Type (spec/sas.md 16.1). */
@@ -33,13 +33,14 @@ function isSigned({ route }: EditedRequest, edits: FieldEdits): boolean {
   return route.service !== 'table' || edits.has('content-md5')
 }
 
-function resign(request: EditedRequest, signed: KeyedRequest, edited: string[]): string[] {
+function resign(request: EditedRequest, signed: ReadRequest, edited: string[]): string[] {
   const { route, now } = request
   const proof = requestSignatureMatches(signed, route.account, route.sas.keys.account)
   const key = route.sas.keys.account.find(({ slot }) => slot === proof?.slot)?.key
   if (key === undefined) refuse('shared-key-signature', { why: route.sas.keys.account.length === 0 ? 'no key of the account' : 'the signature does not match' })
   if (!isDateClose(signed, now)) refuse('shared-key-signature', { why: 'the date is not within 15 minutes' })
-  const { date, authorization } = signRequest({ ...keyed(request, edited), path: `${route.origin.pathPrefix}${request.path}` }, route.account, key, now)
+  const scheme = signed.credential?.scheme ?? 'SharedKey'
+  const { date, authorization } = signRequest({ ...keyed(request, edited), path: `${route.origin.pathPrefix}${request.path}` }, { account: route.account, key, scheme }, now)
   return applyEdits(edited, new Map([['date', null], ['x-ms-date', date], ['authorization', authorization]]))
 }
 
