@@ -6,7 +6,7 @@ import { checkTable, readingsOf } from './canonical-resource.ts'
 import { type DeniedTokens, deniedBy } from './denied.ts'
 import type { SasKind } from './fields.ts'
 import { type KeptRequest, type KeptResult, type KeptResults, nameOf } from './kept-results.ts'
-import { readQuery } from './query.ts'
+import { readQuery, refuseOddCompanion, refuseUnsigned } from './query.ts'
 import { listsParameter } from './signed-request.ts'
 import { type Signer, type SigningKeys, signersFor } from './signing-keys.ts'
 import { NO_KEY, REVOKED, forbid } from './error-details.ts'
@@ -16,7 +16,7 @@ import { type SasToken, readSas } from './token.ts'
 import { type Candidate, type SignedContext, checkTerms, readTerms, textOf, verifySas } from './verify.ts'
 
 export { type KeptResults, createKeptResults } from './kept-results.ts'
-export { hasSignature } from './query.ts'
+export { hasSignature, mayHoldSas } from './query.ts'
 
 /** What an account's operator has settled. */
 export interface SasPolicy {
@@ -90,7 +90,11 @@ export function admitSas(facts: SasFacts, policy: SasPolicy, kept: KeptResults):
   const known = kept.findRequest(name, policy)
   if (known !== undefined) return admitAgain(known, facts)
   const query = readQuery(facts.query)
-  if (query.values.sig === undefined) return undefined
+  if (query.values.sig === undefined) {
+    refuseUnsigned(query)
+    return undefined
+  }
+  refuseOddCompanion(query)
   const token = readSas(query, facts.service)
   const signers = signersFor(token, policy.keys, facts.now)
   if (signers.length === 0) return passWithoutKey(token, policy, facts.now)

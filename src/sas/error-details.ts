@@ -1,7 +1,7 @@
 // What a refused SAS request is told: the fixed texts of spec/sas.md 15.2 and 15.3. None repeats a value of the client
 // except times, once parsed; the string to sign stays out, since it holds names.
 import { type Detail, type Reason, refuse } from '../refusal.ts'
-import type { SasKind, SasName } from './fields.ts'
+import type { CompanionName, SasKind, SasName } from './fields.ts'
 
 export const NOT_MATCHING = 'Signature did not match.'
 export const NOT_WELL_FORMED = 'Signature fields not well formed.'
@@ -22,9 +22,15 @@ export function forbid(reason: Forbidden, kind: SasKind, told?: string, detail?:
 }
 
 /** A 400: parameter `name` cannot be read in one way only. `why` is a fixed text. `kind` once it is known. */
-export function rejectParameter(reason: Invalid, name: SasName, why: string, kind?: SasKind): never {
+export function rejectParameter(reason: Invalid, name: SasName | CompanionName, why: string, kind?: SasKind): never {
   const detail = { parameter: name, why }
   refuse(reason, kind === undefined ? detail : { kind, ...detail }, { QueryParameterName: name, Reason: why })
+}
+
+/** A 400: the name of some parameter cannot be decoded. Which one is not told, since it may hold a signature. */
+export function rejectName(): never {
+  const why = 'The name of a parameter holds a malformed escape.'
+  refuse('sas-malformed', { why }, { Reason: why })
 }
 
 /** Outside of its interval. `startsOn`, `expiresOn` and `now` are ms since the epoch, null where the token has none. */

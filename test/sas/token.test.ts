@@ -30,6 +30,10 @@ const ROWS: readonly Row[] = [
   ['not UTF-8', `${SERVICE}&rscd=%ff`, 'sas-malformed', parameter('rscd')],
   ['overlong UTF-8', `${SERVICE}&rscd=%c0%af`, 'sas-malformed', parameter('rscd')],
 
+  ['a NUL in a value', `${SERVICE}&rscd=a%00`, 'sas-malformed', parameter('rscd')],
+  ['a malformed escape in any name', `${SERVICE}&%zz=1`, 'sas-malformed', { Reason: String }],
+  ['a NUL in any name', `${SERVICE}&x%00=1`, 'sas-malformed', { Reason: String }],
+
   ['account with sr', `${ACCOUNT_SAS}&sr=b`, 'sas-mixed', parameter('sr')],
   ['account with si', `${ACCOUNT_SAS}&si=p`, 'sas-mixed', parameter('si')],
   ['account with tn', `${ACCOUNT_SAS}&tn=t`, 'sas-mixed', parameter('tn')],
@@ -98,7 +102,7 @@ for (const [what, query, reason, tells, facts = {}] of ROWS) {
 }
 
 void t.test('a query without sig is no SAS request, yet its SAS names are read', async (test) => {
-  for (const query of ['', 'comp=list', 'restype=container&comp=list', 'sv=2025-05-05&sp=r', 'signature=x', 'comp=%zz&%zz=1', 'x=sig', '&&', '=']) test.equal(admit({ query }), undefined, query)
+  for (const query of ['', 'comp=list', 'restype=container&comp=list', 'sv=2025-05-05', 'sp=r&se=1', 'signature=x', 'comp=%zz', 'x=sig', '&&', '=']) test.equal(admit({ query }), undefined, query)
   test.equal(refusalOf(() => admit({ query: 'comp=list&se=1&se=2' }))?.reason, 'sas-duplicate')
   test.equal(refusalOf(() => admit({ query: 'comp=list&SE=1' }))?.reason, 'sas-malformed')
 })

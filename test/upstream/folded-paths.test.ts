@@ -112,7 +112,7 @@ void t.test(`no server of ${STEPS.length} kinds of folding, in any order, reads 
     const path = `/${Array.from({ length: 1 + Math.floor(next() * 7) }, () => pick(TOKENS)).join('')}`
     if (verdict(path, SPLIT) === 'passed' && matchRoute(SPLIT, parseTarget(path, '').decodedPath) === SPLIT[1]) passed.push(path)
   }
-  const misread = passed.flatMap((path) => Array.from({ length: 4 }, () => `${path} ${readByServer(path)}`)).filter((line) => / \/admin(?:\/|$)/.test(line))
+  const misread = passed.flatMap((path) => Array.from({ length: 4 }, () => ({ path, read: readByServer(path) }))).filter(({ read }) => /^\/admin(?:\/|$)/.test(read))
   test.strictSame(misread, [])
   test.ok(passed.length > 1000, `${passed.length} were admitted on the open route`)
 })

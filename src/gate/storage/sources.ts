@@ -4,7 +4,7 @@
 import { Refusal, refuse } from '../../refusal.ts'
 import type { ServiceName } from '../../azure/services.ts'
 import { parseTarget } from '../../azure/target.ts'
-import { admitSas, hasSignature, type KeptResults, type SasPolicy, type SasVerdict } from '../../sas/admission.ts'
+import { admitSas, mayHoldSas, type KeptResults, type SasPolicy, type SasVerdict } from '../../sas/admission.ts'
 import { DelegationKeys, type SigningKeys } from '../../sas/signing-keys.ts'
 
 /** A host that a source may name: whose it is, and what the service knows it as. */
@@ -85,7 +85,7 @@ function judgeAbsolute(name: string, source: string, facts: SourceFacts): Judged
 /** A host that is not configured here: only where the operator allows it, and its SAS as one whose key we lack. */
 function judgeForeign(name: string, source: string, query: string | undefined, facts: SourceFacts): JudgedSource {
   if (!facts.anyHttps) unknown(name, 'host not configured')
-  if (query === undefined || !hasSignature(query)) return { value: source, account: 'unknown', sas: undefined }
+  if (query === undefined || !mayHoldSas(query)) return { value: source, account: 'unknown', sas: undefined }
   const foreign: SourceHost = { ...facts.own, sas: { ...facts.own.sas, account: 'unknown', keys: NO_KEYS }, pathPrefix: '' }
   return { value: source, account: 'unknown', sas: judgeQuery(name, '/', query, foreign, facts) }
 }
