@@ -16,6 +16,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['mint', { says: 'make a shared access signature, https only', load: async () => (await import('./mint.ts')).mintCommand }],
   ['inspect', { says: 'say what a shared access signature is and what the gateway would do with it', load: async () => (await import('./inspect.ts')).inspectCommand }],
   ['deny', { says: 'revoke single shared access signatures', load: async () => (await import('./deny.ts')).denyCommand }],
+  ['network', { says: 'check the network plan, and write files for Azure and the sites', load: async () => (await import('./network.ts')).networkCommand }],
 ])
 
 function help(): string {

@@ -13,14 +13,14 @@ export interface FileRead {
   readonly exposed: boolean
 }
 
-/** Returns the file at an absolute path, or in words why it cannot be read, such as `does not exist`. */
-export async function readBounded(file: string): Promise<FileRead | string> {
+/** Returns the file at an absolute path, or in words why it cannot be read, such as `does not exist`. `limit` in bytes. */
+export async function readBounded(file: string, limit = LARGEST): Promise<FileRead | string> {
   try {
     // Without O_NONBLOCK a pipe would keep us waiting for its writer.
     await using handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK)
     const { mode, size } = await handle.stat()
     if ((mode & constants.S_IFMT) !== constants.S_IFREG) return (mode & constants.S_IFMT) === constants.S_IFDIR ? 'is a directory' : 'is not a regular file'
-    if (size > LARGEST) return `has more than ${LARGEST} bytes`
+    if (size > limit) return `has more than ${limit} bytes`
     return { bytes: await handle.readFile(), exposed: (mode & OTHERS) !== 0 }
   } catch (error) {
     return systemWords(error)

@@ -155,6 +155,7 @@ export const KINDS = {
   label: matching('name', 'letters, digits, dots, hyphens and underscores, 63 at most', '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$'),
   address: string('address', 'an IP address or LOW-HIGH', readAddress),
   network: string('network', 'an IP address or a network such as 10.0.0.0/24', readNetwork),
+  range: string('address or range', 'an IP address, LOW-HIGH or a network such as 10.0.0.0/24', (text) => text.includes('-') ? readAddress(text) : readNetwork(text)),
   san: matching('SAN', 'URI: or DNS: and the whole name', '^(?:URI|DNS):.+$'),
   opaque: { json: {}, title: 'section', allowed: () => 'nothing', shown: false, read: (value) => value },
 } as const satisfies Record<string, Kind>

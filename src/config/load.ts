@@ -85,7 +85,7 @@ export async function loadConfig(name: string, { environment, now, read = readBo
   const text = await read(file)
   if (typeof text === 'string') throw new ConfigFaults(file, [{ path: file, found: text, allowed: 'a file that can be read' }], [])
   const parsed = parseConfig(text.bytes.toString('utf8'), { file, directory: dirname(file), environment })
-  const named = parsed.files.filter(({ use }) => use !== 'written' && ((use !== 'client-ca' && use !== 'crl') || asksForCertificates('config' in parsed ? parsed.config : undefined)))
+  const named = parsed.files.filter(({ use }) => use !== 'written' && use !== 'inventory' && ((use !== 'client-ca' && use !== 'crl') || asksForCertificates('config' in parsed ? parsed.config : undefined)))
   const held = await readAll(named.map((n) => n.file), read)
   const contents = readContents(named, held, now)
   const warnings = [...parsed.warnings, ...contents.warnings]

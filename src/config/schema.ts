@@ -7,9 +7,9 @@ import type { Connect, EndpointUrl } from './url.ts'
 
 /**
  * What is done with a file that the configuration names. `client-ca` and `crl` are read where client certificates are asked
- * for; what is `written` is never read.
+ * for; what is `written` is never read; an `inventory` of accounts is read by the audit, on its own schedule.
  */
-export type FileUse = 'certificate' | 'key' | 'account-key' | 'delegation-key' | 'ticket-secret' | 'trust' | 'client-ca' | 'crl' | 'otlp-headers' | 'denied-tokens' | 'written'
+export type FileUse = 'certificate' | 'key' | 'account-key' | 'delegation-key' | 'ticket-secret' | 'trust' | 'client-ca' | 'crl' | 'otlp-headers' | 'denied-tokens' | 'written' | 'inventory'
 
 /** A node of the schema as the reader and the reference see it. */
 export interface Node extends Bounds {
@@ -202,6 +202,31 @@ const TRACING = section('OpenTelemetry: one span for each request, over OTLP/HTT
   insecureLoopback: far.insecureLoopback,
 })
 
+const NETWORK = section('The network plan, which `network check` judges and `network write` turns into files, and the audit of storage accounts.', {
+  egress: optional(list(leaf<string>('range', 'An address or a range.'), 'The addresses that storage sees of this gateway. Absent: `storage.sas.egress`.', { minItems: 1 })),
+  pool: optional(leaf<string>('network', 'The addresses of point-to-site clients.')),
+  name: optional(leaf<string>('label', 'The name of the virtual network. `network check` requires it.')),
+  location: optional(leaf<string>('label', 'The Azure region. `network check` requires it.')),
+  addressSpace: optional(list(leaf<string>('network', 'A range.'), 'The address space of the virtual network. `network check` requires it.', { minItems: 1 })),
+  subnets: optional(list(section('A subnet.', {
+    name: leaf<string>('label', 'Its name. The VPN gateway\'s subnet is `GatewaySubnet`; private endpoints go into one called `endpoints`.'),
+    prefix: leaf<string>('network', 'Its range.'),
+  }), 'The subnets. `network check` requires them.', { minItems: 1 })),
+  gate: optional(leaf<string>('address', 'The gateway\'s private address. `network check` requires it.')),
+  dns: optional(list(leaf<string>('address', 'An address.'), 'DNS servers of the virtual network.', { minItems: 1 })),
+  size: optional(leaf<string>('label', 'The size of the VPN gateway; it must be able to do IKEv2. `network check` requires it.')),
+  ipsec: section('The IPsec policy of every tunnel. `network check` judges the values.', {
+    encryption: leaf<string>('label', 'Of IKE and ESP.', { default: 'GCMAES256' }),
+    integrity: leaf<string>('label', 'Of IKE, and of ESP where its encryption has none of its own.', { default: 'SHA384' }),
+    dhGroup: leaf<string>('label', 'The key exchange of IKE.', { default: 'ECP384' }),
+    pfsGroup: leaf<string>('label', 'The key exchange of ESP.', { default: 'ECP384' }),
+  }, { default: {} }),
+  audit: optional(section('The gateway judges storage accounts on a schedule, from files that another job writes.', {
+    files: list(file('inventory', 'JSON of `az storage account list`, an ARM export or `terraform show`.'), 'Files that list the accounts.', { minItems: 1 }),
+    every: duration('1h', 'How often the files are read.', { minimum: 1000, maximum: 31 * DAY }),
+  })),
+})
+
 export const FILE = section('Configuration of Tidegate.', {
   listen: LISTEN,
   workers: leaf<number | 'auto'>('workers', 'Processes that carry traffic; `auto` is one a core.', { default: 1, minimum: 1, maximum: 1024 }),
@@ -210,6 +235,7 @@ export const FILE = section('Configuration of Tidegate.', {
   apis: list(API, 'Internal APIs: by host, then longest prefix.', { default: [] }),
   smb: unbuilt('Guards on port 445.'),
   offices: unbuilt('Remote offices.'),
+  network: optional(NETWORK),
   limits: LIMITS,
   drain: section('What happens on SIGTERM and SIGINT.', {
     announce: duration('0s', 'Not ready, but still serving, for that long.', { minimum: 0 }),
