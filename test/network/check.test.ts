@@ -52,8 +52,9 @@ void t.test('GatewaySubnet: missing, misspelt, too small, outside, each told apa
   test.strictSame(with1('GatewaySubnet', '10.12.255.0/27'), ['network.subnets[0].prefix | 10.12.255.0/27, which is outside of network.addressSpace'])
 })
 
+const one = (more: Partial<Plan['ipsec']>): PlanFault[] => faults({ ipsec: { ...PLAN.ipsec, ...more } })
+
 void t.test('the IPsec policy: what is weak or unknown', async (test) => {
-  const one = (more: Partial<Plan['ipsec']>): PlanFault[] => faults({ ipsec: { ...PLAN.ipsec, ...more } })
   const weak = { encryption: ['DES', 'DES3', '3DES', 'None'], integrity: ['MD5', 'SHA1', 'SHA-1'], dhGroup: ['DHGroup1', 'DHGroup2', 'None'], pfsGroup: ['None', 'none', 'PFS1', 'PFS2'] }
   for (const [key, values] of Object.entries(weak)) for (const value of values) test.match(one({ [key]: value }), [{ path: `network.ipsec.${key}`, found: `${value}, which is too weak`, allowed: /^one of / }])
   for (const [key, value] of [['encryption', 'gcmaes256'], ['integrity', 'SHA512'], ['dhGroup', 'ECP521'], ['pfsGroup', 'toString']] as const) test.match(one({ [key]: value }), [{ found: `${value}, which is unknown` }])

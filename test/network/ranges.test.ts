@@ -75,8 +75,9 @@ void t.test('what is read, and what is not', async (test) => {
   for (const text of ['', '10', '10.0.0.0/33', '10.0.0.0/', '10.0.0.0/8/8', '10.0.0.0/-1', '::/129', '10.0.0.9-10.0.0.5', '10.0.0.1-::1', '1-2-3', 'fe80::1%eth0', '010.0.0.1', '::ffff:10.0.0.0/64', 'name']) test.equal(readRange(text), undefined, text)
 })
 
+const written = (text: string): string[] => networksOf(rangeOf(text))
+
 void t.test('a range as networks: the fewest, and nothing more', async (test) => {
-  const written = (text: string): string[] => networksOf(rangeOf(text))
   test.strictSame(written('203.0.113.7'), ['203.0.113.7/32'])
   test.strictSame(written('203.0.113.7-203.0.113.16'), ['203.0.113.7/32', '203.0.113.8/29', '203.0.113.16/32'])
   test.strictSame(written('0.0.0.0-255.255.255.255'), ['0.0.0.0/0'])
