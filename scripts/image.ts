@@ -40,7 +40,7 @@ function main(): void {
   console.log(id)
 }
 
-/** Gives the image's id. */
+/** Returns the image's id. */
 function build({ arch, tag, out, archive }: Wish): string {
   const work = mkdtempSync(join(tmpdir(), 'tidegate-image-'))
   try {

@@ -36,7 +36,7 @@ export function readLock(): LockFile {
   return JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as LockFile
 }
 
-/** Takes a lock file. Gives what `npm ci --omit=dev` installs, by name and version; a licence that is not stated is `none`. */
+/** Given a lock file, returns what `npm ci --omit=dev` installs, by name and version; a licence that is not stated is `none`. */
 export function productionPackages({ packages }: LockFile): Licensed[] {
   const found = Object.entries(packages)
     .filter(([path, { dev, devOptional }]) => path !== '' && dev !== true && devOptional !== true)

@@ -16,7 +16,7 @@ const LEAVES: Readonly<Record<string, Wish>> = {
   upstream: { names: NAMES, days: DAYS },
 }
 
-/** Takes the folder. Makes what is missing, unfit or near its end, all of it anew; gives whether it had to. */
+/** Makes what is missing in the folder, unfit or near its end, all of it anew. Returns whether it had to. */
 export async function makeCerts(folder: string): Promise<boolean> {
   if (areGood(folder, new Date(Date.now() + WEEK))) return false
   mkdirSync(folder, { recursive: true })
@@ -50,7 +50,7 @@ function covers(certificate: X509Certificate, name: string): boolean {
   return (certificate.checkHost(name.replace('*', 'x')) ?? certificate.checkIP(name)) !== undefined
 }
 
-/** Gives the certificate; throws unless it and its key can be read and fit. */
+/** Returns the certificate; throws unless it and its key can be read and fit. */
 function readPair(folder: string, name: string): X509Certificate {
   const certificate = new X509Certificate(readFileSync(join(folder, `${name}.pem`)))
   const key = createPrivateKey(readFileSync(join(folder, `${name}.key`)))

@@ -55,7 +55,7 @@ async function startUpstream(folder: string): Promise<Server> {
 
 const portOf = (server: Server): number => (server.address() as AddressInfo).port
 
-/** Writes the configuration; gives the file's name. YAML reads JSON. */
+/** Writes the configuration; returns the file's name. YAML reads JSON. */
 function configuration(folder: string, upstream: number): string {
   const file = join(folder, 'tidegate.yaml')
   const own = ['gateway', 'gateway-rsa'].map((name) => ({ cert: `${name}.pem`, key: `${name}.key` }))
@@ -112,7 +112,7 @@ async function stop(gate: ChildProcess): Promise<void> {
   await once(gate, 'close')
 }
 
-/** Prints the verdict; gives the exit code. A grade is asked for only where all sections ran. */
+/** Prints the verdict; returns the exit code. A grade is asked for only where all sections ran. */
 function report({ bad, explained, grade, count }: Verdict, tools: readonly string[], graded: boolean): number {
   console.log(`\n${count} findings of ${tools.join(' and ')}${tools.length === 2 ? '' : ' (the other is not installed)'}.`)
   for (const { severity, id, finding, why } of explained) console.log(`  explained  ${severity} ${id}: ${finding}\n             ${why}`)

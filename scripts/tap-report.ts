@@ -9,7 +9,7 @@ export interface Report {
 }
 
 /**
- * Takes what is to be told of each finished test file, one line each. Gives the parser to write TAP into, and the report,
+ * Given what is to be told of each finished test file, one line each, returns the parser to write TAP into, and the report,
  * which is whole when the parser has ended. Counted are assertions; a test that fails without one (a crash, a timeout, a
  * wrong plan) counts as one.
  */
@@ -49,7 +49,7 @@ const why = ({ diag, tapError }: Result): string => [tapError ?? '', diag === nu
 const fileLine = ({ ok, name: file, time, skip }: Result): string =>
   `${ok ? 'ok  ' : 'FAIL'} ${file}${time === null ? '' : ` (${(time / 1000).toFixed(1)} s)`}${typeof skip === 'string' ? `, skipped: ${skip}` : ''}`
 
-/** Takes a report. Gives its failures in full and its skipped tests, one line each. */
+/** Given a report, returns its failures in full and its skipped tests, one line each. */
 export function details({ failed, skipped }: Report): string {
   return [
     ...failed.map((failure) => `\nFAILED ${failure.name}\n${failure.why.replaceAll(/^/gm, '    ')}`),

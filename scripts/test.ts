@@ -86,7 +86,7 @@ interface Ended {
   readonly output: string
 }
 
-/** Runs a program of node_modules/.bin, which run.cjs put into PATH. Gives its exit code and all that it wrote. */
+/** Runs a program of node_modules/.bin, which run.cjs put into PATH. Returns its exit code and all that it wrote. */
 async function run(command: string, args: readonly string[]): Promise<Ended> {
   // oxlint colours what it says wherever CI is set, whatever NO_COLOR says.
   const env = { ...process.env, NO_COLOR: '1', CI: undefined }

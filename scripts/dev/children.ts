@@ -35,14 +35,14 @@ export class Children {
   readonly #running: Running[] = []
   #stopping = false
 
-  /** Takes the folder they run in, the folder for their logs and who is told of a death. */
+  /** `died` is told of a death. */
   constructor(folder: string, logs: string, died: (what: string) => void) {
     this.#folder = folder
     this.#logs = logs
     this.#died = died
   }
 
-  /** Gives when the service is ready; never when it dies before, since then `died` is told. Throws when it stays silent. */
+  /** Returns when the service is ready; never when it dies before, since then `died` is told. Throws when it stays silent. */
   async start(service: Service): Promise<void> {
     if (this.#stopping) throw new Error(`${service.name} is not started any more`)
     // A session of its own, so that a terminal's Ctrl-C reaches it through `stop` only, once and in order.

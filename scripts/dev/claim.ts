@@ -1,7 +1,7 @@
 // One `npm start` at a time in a checkout: they would share .dev/ and its configuration.
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 
-/** Takes the file that says who runs. Gives what releases it; throws when a running `npm start` holds it. One left by a run that was killed is taken over. */
+/** Given the file that says who runs, returns what releases it; throws when a running `npm start` holds it. One left by a run that was killed is taken over. */
 export function claim(file: string): () => void {
   const holder = readHolder(file)
   if (holder !== undefined && isOurs(holder)) {

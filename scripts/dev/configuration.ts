@@ -11,14 +11,14 @@ export const SERVICES = ['blob', 'queue', 'table'] as const
 /** The name by which clients reach a service of the account. */
 export const storageHost = (service: string): string => `${ACCOUNT}.${service}.localhost`
 
-/** Takes the folder of the development files. Gives the account's key in base64: the one kept there, or a new one that is kept from now on. */
+/** Given the folder of the development files, returns the account's key in base64: the one kept there, or a new one that is kept from now on. */
 export function accountKey(folder: string): string {
   const file = join(folder, 'account.key')
   if (!existsSync(file)) writeFileSync(file, `${randomBytes(64).toString('base64')}\n`, { mode: 0o600 })
   return readFileSync(file, 'utf8').trim()
 }
 
-/** Takes the ports. Gives the YAML, with paths relative to the folder of the development files. */
+/** Given the ports, returns the YAML, with paths relative to the folder of the development files. */
 export function configuration(ports: Ports): string {
   return `# Written anew by each \`npm start\`: look, but edit a copy. Commented in full: config/.
 

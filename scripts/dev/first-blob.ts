@@ -8,7 +8,7 @@ export const BLOB = 'hello.txt'
 const TEXT = 'Hello from behind the gate.\n'
 const HOUR = 3_600_000
 
-/** Takes the account's key, the gateway's TLS port and the authority (PEM) to trust. Creates both; throws with the reply when the gateway or the storage behind it refuses. */
+/** Creates both through the gateway's TLS port, with the account's key; `ca` is the authority (PEM) to trust. Throws with the reply when the gateway or the storage behind it refuses. */
 export async function putFirstBlob(key: string, port: number, ca: string): Promise<void> {
   const token = accountToken(key)
   // With --data the container is there from the last time.
@@ -17,7 +17,7 @@ export async function putFirstBlob(key: string, port: number, ca: string): Promi
 }
 
 /**
- * Takes the account's key and a time. Gives a token to read the blob for a day, made by the SDK as many a program makes
+ * Given the account's key and a time, returns a token to read the blob for a day, made by the SDK as many a program makes
  * it: without `spr`, so that by itself it would also be good over plain HTTP.
  */
 export function blobToken(key: string, now: Date): string {

@@ -11,11 +11,11 @@ export interface Scene {
   readonly token: string
   /** Absolute path of the authority's certificate. */
   readonly ca: string
-  /** Whether this system finds *.localhost by itself. */
+  /** True if this system finds *.localhost by itself. */
   readonly namesResolve: boolean
 }
 
-/** Takes what is running. Gives the text. */
+/** Given what is running, returns the text. */
 export function greeting(scene: Scene): string {
   return [addresses(scene), programs(scene), commands(scene).map(tryOut).join('\n')].join('\n')
 }

@@ -18,7 +18,7 @@ export type Ports = Readonly<Record<PortName, number>>
 
 const TRIES = 100
 
-/** Takes the ports that were asked for by option (0: any free one). Gives all, and tells of each that is not the usual one because that is in use. Throws on an asked one that cannot be had. */
+/** Given the ports that were asked for by option (0: any free one), returns all, and tells of each that is not the usual one because that is in use. Throws on an asked one that cannot be had. */
 export async function choosePorts(asked: Readonly<Partial<Record<PortName, number>>>, tell: (line: string) => void): Promise<Ports> {
   const taken = new Map<PortName, number>()
   for (const name of Object.keys(PORTS) as PortName[]) {
@@ -48,7 +48,7 @@ async function usualOrNext(name: PortName, taken: readonly number[], tell: (line
   throw new Error(`no free port from ${usual} on for ${purpose}: choose one with --${name}`)
 }
 
-/** Listens for a moment. Gives the port, or why it cannot be had. */
+/** Listens for a moment. Returns the port, or why it cannot be had. */
 function listen(port: number): Promise<number | string> {
   return new Promise((resolve) => {
     const server = createServer()

@@ -3,7 +3,7 @@ import type { Service } from './children.ts'
 import { ACCOUNT, SERVICES } from './configuration.ts'
 import type { Ports } from './ports.ts'
 
-/** Takes the ports, the account's key and the folder for its data (none: in memory). */
+/** Returns the services to start. `data` is the folder for the account's data; without it they stay in memory. */
 export function azurite(ports: Ports, key: string, data: string | undefined): Service {
   const place = data === undefined ? ['--inMemoryPersistence'] : ['--location', data]
   return {

@@ -28,7 +28,7 @@ const WRITTEN: Readonly<Record<string, string>> = {
   'etc/nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files dns\nservices: files\n',
 }
 
-/** Takes an empty place for the root folder and the kind of machine. Fills it; gives the packages that are in it. Needs mmdebstrap and root. */
+/** Fills an empty root folder for that kind of machine. Returns the packages that are in it. Needs mmdebstrap and root. */
 export function makeBase(root: string, arch: Arch): readonly DebianPackage[] {
   rmSync(root, { recursive: true, force: true })
   const sources = SOURCES.find((file) => existsSync(file))
@@ -53,14 +53,14 @@ function readPackage(file: string): DebianPackage {
   return { name, version, arch }
 }
 
-/** Takes a root folder. Gives the path of the library that small bases lack. */
+/** Given a root folder, returns the path of the library that small bases lack. */
 export function libatomic(root: string): string {
   const [file] = globSync('usr/lib/*-linux-gnu*/libatomic.so.1.*', { cwd: root })
   if (file === undefined) throw new Error('the base has no libatomic')
   return join(root, file)
 }
 
-/** Takes an ELF file. Gives its machine by Debian's name: e_machine of the ELF header. */
+/** Given an ELF file, returns its machine by Debian's name: e_machine of the ELF header. */
 export function machineOf(file: string): Arch | undefined {
   const head = readFileSync(file).subarray(0, 20)
   return head.toString('latin1', 1, 4) === 'ELF' ? ({ 62: 'amd64', 183: 'arm64' } as const)[head.readUInt16LE(18)] : undefined

@@ -6,7 +6,7 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** Gives what the program wrote to standard output; throws with all that it said when it fails. */
+/** Returns what the program wrote to standard output; throws with all that it said when it fails. */
 export function output(program: string, args: readonly string[], { cwd, env = {} }: RunOptions = {}): string {
   const { status, signal, stdout, stderr, error } = spawnSync(program, args, {
     encoding: 'utf8', maxBuffer: 1 << 28, env: { ...process.env, ...env }, ...(cwd === undefined ? {} : { cwd }),

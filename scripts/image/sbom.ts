@@ -9,7 +9,7 @@ interface Bom {
   readonly dependencies: { readonly ref: string; readonly dependsOn: string[] }[]
 }
 
-/** Takes the checkout and Debian's packages. Gives JSON; the same each time, so without the number and the time that npm puts in. */
+/** Given the checkout and Debian's packages, returns JSON; the same each time, so without the number and the time that npm puts in. */
 export function makeSbom(checkout: string, packages: readonly DebianPackage[]): string {
   const bom = JSON.parse(output('npm', ['sbom', '--sbom-format=cyclonedx', '--sbom-type=application', '--omit=dev', '--package-lock-only'], { cwd: checkout })) as Bom
   delete bom.serialNumber

@@ -15,7 +15,7 @@ interface Manifest {
   readonly config: { size: number; digest: string }
 }
 
-/** Takes an image of the machine's store and an empty folder. Gives it the same name again; gives its id. */
+/** Stores an image of this machine's store again, under the same name; `folder` is empty. Returns its id. */
 export function settle(tag: string, folder: string): string {
   output('skopeo', ['copy', '--quiet', `containers-storage:${tag}`, `dir:${folder}`])
   const manifestFile = join(folder, 'manifest.json')

@@ -62,7 +62,7 @@ export class EndsToTell {
     this.#told.clear()
   }
 
-  /** Takes all that is in use and the time in ms since the epoch. Gives what is to be told now. */
+  /** Given all that is in use and the time in ms since the epoch, returns what is to be told now. */
   due(certificates: readonly CertificateInUse[], now: number): Notice[] {
     const near = certificates.map((it): Notice => ({ ...it, daysLeft: daysLeft(it, now) })).filter((it) => it.daysLeft < 0 || it.validUntil - now <= NEAR_DAYS[it.use] * DAY_MS)
     const news = near.filter((it) => this.#told.get(keyOf(it)) !== it.daysLeft)

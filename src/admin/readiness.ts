@@ -1,4 +1,4 @@
-// Whether this process takes traffic: one latch for each thing that must be there, and a one-way switch for the end.
+// Says whether this process is ready for traffic: one check for each thing that must be there, and a one-way switch for the end.
 // Upstreams never decide it (contract section 7).
 
 export type Check = 'listeners' | 'workers' | 'certificates'

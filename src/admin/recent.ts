@@ -25,7 +25,7 @@ export class Recent {
   /** One string for each name, however many samples have it: thousands of them would be held a dozen times. */
   readonly #names = new Map<string, string>()
 
-  /** Takes the start of the process, monotonic ms. */
+  /** `startedAt`: the start of the process, monotonic ms. */
   constructor(startedAt: number) {
     this.#samples = [{ at: startedAt, values: new Map() }]
   }

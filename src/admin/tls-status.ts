@@ -46,7 +46,7 @@ export interface CutOff {
   readonly lastSeen: string
 }
 
-/** Takes the numbers of all workers as one list, and their tables as one. */
+/** Returns the TLS part of /status, from the numbers and tables of all workers. */
 export function tlsStatusOf(profile: Profile, numbers: readonly ExposedValues[], offers: readonly ClientOffers[]): TlsStatus {
   const handshakes = countsIn(numbers, 'tidegate_tls_handshakes_total')
   const groups = countsIn(numbers, 'tidegate_tls_groups_total').map(({ labels: { group = '' }, count }) => ({ group, postQuantum: POST_QUANTUM_GROUPS.has(group), count }))

@@ -26,7 +26,7 @@ const PART_HEAD = /^content-type[ \t]*:[ \t]*application\/http\b[^\r\n]*(?:(?:\r
 const SIGNATURE = /^(?![ \t]*["{}[\],<])[^\r\n]*?[?&](?:s|%[57]3)(?:i|%[46]9)(?:g|%[46]7)=/gim
 const BATCH_PATH = /^\/\$batch\/?$/i
 
-/** Whether a request is a batch: `comp=batch` on blob and dfs, `/$batch` on table. */
+/** Returns whether a request is a batch: `comp=batch` on blob and dfs, `/$batch` on table. */
 export function isBatch(service: ServiceName, method: string, target: Target): boolean {
   if (method !== 'POST') return false
   if (service === 'table') return BATCH_PATH.test(target.decodedPath)

@@ -108,7 +108,7 @@ export function signRequest(request: KeyedRequest, { account, key, scheme }: Req
   return { date, authorization: `${scheme} ${account}:${hmac(text, key).toString('base64')}` }
 }
 
-/** Whether the date that the request signs is within 15 minutes of `now` (ms since the epoch), as the service asks. */
+/** Returns whether the date that the request signs is within 15 minutes of `now` (ms since the epoch), as the service asks. */
 export function isDateClose({ headers }: ReadRequest, now: number): boolean {
   const date = headers.get('x-ms-date') ?? headers.get('date') ?? ''
   return IMF_FIXDATE.test(date) && Math.abs(Date.parse(date) - now) <= DATE_TOLERANCE_MS

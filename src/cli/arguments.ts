@@ -5,7 +5,7 @@ import { sayUsage } from './voice.ts'
 const tellOnError = (text: string): void => void process.stderr.write(text)
 
 /**
- * Takes the name of the command and what node:util parseArgs takes. Gives what that gives; undefined for wrong usage, which
+ * Given the name of the command and what node:util parseArgs takes, returns what that gives; undefined for wrong usage, which
  * `tell` was told, on standard error if nothing else is given.
  */
 export function readArguments<T extends ParseArgsConfig>(command: string, config: T, tell = tellOnError): ReturnType<typeof parseArgs<T>> | undefined {

@@ -16,7 +16,7 @@ Exit code: 0 in order, perhaps with warnings; 2 with faults, all of them listed.
 
 const OPTIONS = { config: { type: 'string' }, json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } as const
 
-/** Takes the arguments after `check`. Gives the exit code: 0, or 2 for faults and for wrong usage. */
+/** Given the arguments after `check`, returns the exit code: 0, or 2 for faults and for wrong usage. */
 export async function checkCommand(args: string[]): Promise<number> {
   const options = readArguments('check', { args, options: OPTIONS })?.values
   if (options === undefined) return 2

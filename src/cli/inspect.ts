@@ -43,7 +43,7 @@ interface Options {
   readonly urls: readonly string[]
 }
 
-/** Takes the arguments after `inspect`. Gives the exit code: 0, 3 when any URL is refused, 2 for wrong usage. */
+/** Given the arguments after `inspect`, returns the exit code: 0, 3 when any URL is refused, 2 for wrong usage. */
 export async function inspectCommand(args: string[]): Promise<number> {
   const options = readOptions(args)
   if (options === undefined) return USAGE

@@ -6,7 +6,7 @@ import { sealMemory } from '../host/seal.ts'
 
 interface Command {
   readonly says: string
-  /** Takes the arguments after the command's name; gives the exit code, or nothing while the gateway runs. */
+  /** Given the arguments after the command's name, returns the exit code, or nothing while the gateway runs. */
   readonly load: () => Promise<(args: string[]) => Promise<number | undefined>>
 }
 

@@ -61,7 +61,7 @@ interface Options {
   readonly help: boolean
 }
 
-/** Takes the arguments after `mint`. Gives the exit code: 0, or 2 for a wish that is not allowed and for wrong usage. */
+/** Given the arguments after `mint`, returns the exit code: 0, or 2 for a wish that is not allowed and for wrong usage. */
 export async function mintCommand(args: string[]): Promise<number> {
   const options = readOptions(args)
   if (options === undefined) return 2

@@ -18,7 +18,7 @@ Exit code: 0 after a clean stop; 2 for faults in the configuration, before any p
 
 const OPTIONS = { config: { type: 'string' }, json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } as const
 
-/** Takes the arguments after `serve`. Gives an exit code for what ends at once; undefined while the gateway runs. */
+/** Given the arguments after `serve`, returns an exit code for what ends at once; undefined while the gateway runs. */
 export async function serveCommand(args: string[]): Promise<number | undefined> {
   const options = readOptions(args)
   if (options === undefined) return 2

@@ -12,17 +12,17 @@ export interface Findings {
   readonly warnings: readonly Fault[]
 }
 
-/** Takes lines without prefix. Gives the text for standard error. */
+/** Given lines without prefix, returns the text for standard error. */
 export function say(...lines: readonly string[]): string {
   return lines.map((line) => `${PREFIX}${line}\n`).join('')
 }
 
-/** Takes what is wrong and what to do about it. */
+/** Returns the text for one error: what is wrong, then what to do about it. */
 export function sayError(error: string, ...hints: readonly string[]): string {
   return say(`error: ${error}`, ...hints.map((hint) => `hint: ${hint}`))
 }
 
-/** Takes the findings of a configuration and its file. Gives them as text for people, the warnings last. */
+/** Given the findings of a configuration and its file, returns them as text for people, the warnings last. */
 export function sayFindings({ faults, warnings }: Findings, file: string): string {
   return say(
     ...faults.map(({ path, found, allowed }) => `error: ${path}: found ${found}; allowed: ${allowed}`),
@@ -39,7 +39,7 @@ export function jsonFindings({ faults, warnings }: Findings): string {
   return `${JSON.stringify({ faults: faults.map(plain), warnings: warnings.map(plain) })}\n`
 }
 
-/** Takes an error of node:util parseArgs and the command's name. Gives undefined for any other error. */
+/** Returns the text for an error of node:util parseArgs; undefined for any other error. */
 export function sayUsage(error: unknown, command: string): string | undefined {
   if (!(error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'))) return undefined
   const sentence = error.message.split(/\.(?:\s|$)/)[0] ?? ''

@@ -3,7 +3,7 @@ import { createSecretKey, type KeyObject } from 'node:crypto'
 
 const SHORTEST = 16
 
-/** Takes the bytes of a key file. Gives the key, or what is wrong with the file in words that hold nothing of it. */
+/** Given the bytes of a key file, returns the key, or what is wrong with the file in words that hold nothing of it. */
 export function parseAccountKey(bytes: Buffer): KeyObject | string {
   const text = bytes.toString('latin1').trim()
   if (text === '') return 'an empty file'

@@ -48,7 +48,7 @@ function withoutAuthority(draft: Draft): Fault[] {
     ? [{ path: 'tls.clients.ca', found: 'nothing', allowed: 'the authorities of client certificates, where one may be asked for' }] : []
 }
 
-/** Whether any name may ask for a client certificate. */
+/** Returns whether any name may ask for a client certificate. */
 function asks({ tls, apis = [] }: Draft): boolean {
   const wishes = [tls?.clients?.verify, ...apis.map((api) => (api?.clients === undefined ? undefined : verifyOf(api.clients)))]
   return wishes.some((verify) => verify === 'optional' || verify === 'required')

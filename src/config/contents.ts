@@ -34,7 +34,7 @@ interface Held {
   readonly bytes: Buffer
 }
 
-/** Takes the files that are named, what was read of each by its name, and the time in ms since the epoch. */
+/** Parses the files that the configuration names. `now` in ms since the epoch. */
 export function readContents(named: readonly NamedFile[], read: ReadonlyMap<string, FileRead | string>, now: number): Contents {
   const contents: Contents = { credentials: new Map(), keys: new Map(), delegationKeys: new Map(), ticketSecrets: [], traceHeaders: [], denied: [], clientCas: [], lists: [], trust: new Map(), faults: [], warnings: [] }
   const held = new Map(named.flatMap((one) => holdOne(one, read.get(one.file) ?? 'does not exist', contents)))

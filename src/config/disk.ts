@@ -66,7 +66,7 @@ export function systemWords(error: unknown): string {
   return SYSTEM_WORDS[code] ?? (code === '' ? 'cannot be used: unknown error' : `cannot be used (${code})`)
 }
 
-/** Whether lines can be appended to a file, by its absolute path: in words why not, such as `permission denied`; undefined where they can. */
+/** Says why no lines can be appended to the file of that absolute path, such as `permission denied`; undefined where they can. */
 export type Appendable = (file: string) => Promise<string | undefined>
 
 /** Looks without changing anything: a file that is not there yet needs a folder that takes one. */
@@ -84,7 +84,7 @@ export const appendableHere: Appendable = async (file) => {
 /** Reads one file by its absolute path, from the disk or from where it was kept. */
 export type ReadFile = (file: string) => Promise<FileRead | string>
 
-/** Takes absolute paths, some perhaps twice. Gives each file by its path. */
+/** Given absolute paths, some perhaps twice, returns each file by its path. */
 export async function readAll(files: Iterable<string>, readFile: ReadFile = readBounded): Promise<ReadonlyMap<string, FileRead | string>> {
   const read = [...new Set(files)].map(async (file) => [file, await readFile(file)] as const)
   return new Map(await Promise.all(read))

@@ -10,14 +10,14 @@ export interface Fault {
 
 const LONGEST = 60
 
-/** Takes a value of the file. Gives what kind of thing it is, nothing of its content. */
+/** Given a value of the file, returns what kind of thing it is, nothing of its content. */
 export function describe(value: unknown): string {
   if (value === null || value === undefined) return 'nothing'
   if (Array.isArray(value)) return 'a list'
   return { object: 'a section', string: 'text', number: 'a number', boolean: 'a truth value' }[typeof value as string] ?? 'something else'
 }
 
-/** Takes a value that is harmless. Gives it as text for people: on one line, 60 characters at most. */
+/** Given a value that is harmless, returns it as text for people: on one line, 60 characters at most. */
 export function show(value: unknown): string {
   if (value === '') return 'empty text'
   if (typeof value !== 'string') return typeof value === 'number' || typeof value === 'boolean' ? String(value) : describe(value)
@@ -26,13 +26,13 @@ export function show(value: unknown): string {
   return line.length > LONGEST ? `${line.slice(0, LONGEST - 1)}…` : line
 }
 
-/** Gives the path of a key in a section; a key that is no plain word is quoted. */
+/** Returns the path of a key in a section; a key that is no plain word is quoted. */
 export function under(path: string, key: string): string {
   const word = /^[\w-]+$/.test(key) ? show(key) : `"${show(key)}"`
   return path === '' ? word : `${path}.${word}`
 }
 
-/** Gives the candidate that the word was most likely meant to be, or none. */
+/** Returns the candidate that the word was most likely meant to be, or none. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const reach = Math.max(2, Math.min(3, Math.floor(word.length / 2)))
   const measured = candidates.map((candidate) => ({ candidate, steps: distance(word.toLowerCase().replace(/[-_]/g, ''), candidate.toLowerCase()) }))

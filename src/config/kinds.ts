@@ -40,10 +40,10 @@ const measure = (pattern: RegExp) => (value: unknown, bounds: Bounds): unknown =
   return digits === undefined ? new Unfit() : inside(Number(digits) * (UNITS[unit ?? ''] ?? NaN), bounds)
 }
 
-/** Takes ms. Gives the shortest way to write it in a configuration: `90s`, `24h`. */
+/** Given ms, returns the shortest way to write it in a configuration: `90s`, `24h`. */
 export const durationText = (ms: number): string => inUnits(ms, ['h', 'm', 's', 'ms'])
 
-/** Takes bytes. Gives the shortest way to write it in a configuration: `32KiB`. */
+/** Given bytes, returns the shortest way to write it in a configuration: `32KiB`. */
 export const sizeText = (bytes: number): string => inUnits(bytes, ['GiB', 'MiB', 'KiB', 'B'])
 
 function inUnits(value: number, units: readonly string[]): string {

@@ -49,7 +49,7 @@ export interface ClientTrust {
   readonly lists: readonly RevocationList[]
 }
 
-/** Whether any name may need a client certificate. */
+/** Returns whether any name may need a client certificate. */
 export function asksForCertificates(config: Config | undefined): boolean {
   return config !== undefined && (config.tls.clients.verify !== 'none' || config.apis.some(({ clients }) => clients !== undefined && clients.verify !== 'none'))
 }
@@ -75,11 +75,11 @@ export interface Circumstances {
   readonly now: number
   /** Where files come from; the disk unless said. */
   readonly read?: ReadFile
-  /** Whether what is written can be; on the disk unless said. */
+  /** True if what is written can be; on the disk unless said. */
   readonly appendable?: Appendable
 }
 
-/** Takes the name of a configuration file. Gives the configuration with what its files hold, or throws ConfigFaults. */
+/** Given the name of a configuration file, returns the configuration with what its files hold, or throws ConfigFaults. */
 export async function loadConfig(name: string, { environment, now, read = readBounded, appendable = appendableHere }: Circumstances): Promise<Loaded> {
   const file = resolve(name)
   const text = await read(file)

@@ -7,8 +7,8 @@ const LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e]*?)[ \t]*$/
 const OURS = /^(?:host|connection|content-.*|transfer-encoding)$/i
 
 /**
- * Takes the bytes of the file: one field a line (RFC 9110 section 5.1); empty lines do not count. Gives the fields, or in
- * words what is there instead, which holds nothing of the text.
+ * Parses the bytes of the file: one field a line (RFC 9110 section 5.1), empty lines are skipped. Returns the fields, or says
+ * in words what is wrong without quoting the text.
  */
 export function parseOtlpHeaders(bytes: Buffer): Readonly<Record<string, string>> | string {
   const fields: Record<string, string> = {}

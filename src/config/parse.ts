@@ -24,7 +24,7 @@ export type ParseResult =
   | { readonly faults: readonly Fault[]; readonly warnings: readonly Fault[]; readonly files: readonly NamedFile[] }
 
 /**
- * Takes the text of a configuration file. Gives the Config, complete and deeply frozen, with a digest that is the same
+ * Given the text of a configuration file, returns the Config, complete and deeply frozen, with a digest that is the same
  * for the same text and environment in any directory; or every fault at once.
  */
 export function parseConfig(text: string, { file, directory, environment }: Surroundings): ParseResult {

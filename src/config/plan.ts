@@ -5,7 +5,7 @@ import type { Config } from './schema.ts'
 const FIXED_LISTENERS = ['tls', 'plain', 'admin', 'proxyProtocol'] as const satisfies readonly (keyof Config['listen'])[]
 
 /**
- * Takes the configuration in force and the one that should replace it. Gives the paths that changed and cannot be applied
+ * Given the configuration in force and the one that should replace it, returns the paths that changed and cannot be applied
  * without a restart; none where the reload may go on.
  */
 export function planReload(old: Config, next: Config): string[] {

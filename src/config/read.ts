@@ -22,7 +22,7 @@ export interface Reading {
   readonly files: NamedFile[]
 }
 
-/** Takes a value, its schema and its path. Gives what was read; undefined where it is absent or at fault. */
+/** Given a value, its schema and its path, returns what was read; undefined where it is absent or at fault. */
 export function readNode(value: unknown, node: Node, path: string, reading: Reading): unknown {
   if (node.anyOf !== undefined) return readEither(value, node, path, reading)
   if (node.properties !== undefined) return readSection(value, node, path, reading)

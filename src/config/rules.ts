@@ -7,7 +7,7 @@ import { farSides, urlOf, type Draft, type FarSide } from './upstream.ts'
 import { isLoopback, type EndpointUrl } from './url.ts'
 import { viaFaults, viaWarnings } from './via-rules.ts'
 
-/** Takes a draft and the faults of its values. Gives the faults of the whole. */
+/** Given a draft and the faults of its values, returns the faults of the whole. */
 export function ruleFaults(draft: Draft, faults: readonly Fault[]): Fault[] {
   return [
     ...nothingServed(draft, faults),
@@ -25,7 +25,7 @@ export function ruleFaults(draft: Draft, faults: readonly Fault[]): Fault[] {
   ]
 }
 
-/** Takes a draft. Gives what serves, but probably not as meant. */
+/** Given a draft, returns what serves, but probably not as meant. */
 export function ruleWarnings(draft: Draft): Fault[] {
   return [...pathsUpstream(draft), ...viaWarnings(draft), ...ownNames(draft), ...sharedLabels(draft), ...clientWarnings(draft), ...withoutEffect(draft)]
 }

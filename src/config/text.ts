@@ -16,7 +16,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   ALIAS: 'no anchors and aliases',
 }
 
-/** Takes the text of the file and its name. Gives the plain value, or faults whose path is FILE:LINE:COLUMN. */
+/** Given the text of the file and its name, returns the plain value, or faults whose path is FILE:LINE:COLUMN. */
 export function readYaml(text: string, file: string): { value: unknown } | { faults: Fault[] } {
   const lineCounter = new LineCounter()
   const document = parseDocument(text, { ...YAML, lineCounter })

@@ -14,7 +14,7 @@ export const UNBUILT: readonly Unbuilt[] = [
   { path: 'offices' },
 ]
 
-/** Takes what was read of the file (parts at fault may be missing). Gives a fault for each key or value that is not built yet. */
+/** Given what was read of the file (parts at fault may be missing), returns a fault for each key or value that is not built yet. */
 export function unbuiltFaults(draft: unknown, table: readonly Unbuilt[] = UNBUILT): Fault[] {
   return table.flatMap(({ path, built }) => find(draft, path.replaceAll('[]', '.[]').split('.'), '')
     .filter(({ value }) => built === undefined || !built.includes(value))

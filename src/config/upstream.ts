@@ -12,7 +12,7 @@ type EndpointSection = Exclude<ParsedEndpoint, EndpointUrl>
 
 const isUrl = (endpoint: DraftEndpoint): endpoint is EndpointUrl => Object.hasOwn(endpoint, 'origin')
 
-/** Takes an endpoint in either form. Gives it as a section. */
+/** Given an endpoint in either form, returns it as a section. */
 function asSection(endpoint: ParsedEndpoint): EndpointSection
 function asSection(endpoint: DraftEndpoint): Draft<EndpointSection>
 function asSection(endpoint: DraftEndpoint): Draft<EndpointSection> {
@@ -24,13 +24,13 @@ export function urlOf(endpoint: DraftEndpoint | undefined): EndpointUrl | undefi
   return endpoint === undefined ? undefined : asSection(endpoint).url
 }
 
-/** Takes an endpoint of an account, complete. Gives it in the shape that all upstreams have. */
+/** Given an endpoint of an account, complete, returns it in the shape that all upstreams have. */
 export function completeEndpoint(endpoint: ParsedEndpoint): Upstream {
   const { insecureLoopback: _, ...rest } = asSection(endpoint)
   return rest
 }
 
-/** Takes an API, complete; what it says beside its upstream counts as said there. */
+/** Returns the upstream of an API in the shape that all have; keys beside `upstream` count as set in it. */
 export function completeApiUpstream({ upstream, ca, serverName }: ParsedApi): Upstream {
   return { ...completeEndpoint(upstream), ...(ca === undefined ? {} : { ca }), ...(serverName === undefined ? {} : { serverName }) }
 }
@@ -45,7 +45,7 @@ export interface FarSide {
   readonly service: ServiceName | 'api'
 }
 
-/** Gives every far side of a draft, in the order of the file's schema. */
+/** Returns every upstream of a draft, in the order of the file's schema. */
 export function farSides({ storage, apis = [] }: Draft): FarSide[] {
   const accounts = (storage?.accounts ?? []).flatMap((account, index) => SERVICE_NAMES.flatMap(
     (service) => farSide(account?.[service], `storage.accounts[${index}].${service}`, service)))

@@ -29,7 +29,7 @@ const TELLING = [
   [/#/, 'a URL with a fragment'],
 ] as const
 
-/** Takes the text of an http or https URL. Gives its parts, or in words what it is instead (which holds nothing of the text). */
+/** Given the text of an http or https URL, returns its parts, or in words what it is instead (which holds nothing of the text). */
 export function readUrl(text: string): EndpointUrl | string {
   const telling = TELLING.find(([pattern]) => pattern.test(text))
   if (telling !== undefined) return telling[1]
@@ -53,7 +53,7 @@ function rawPath(text: string): string {
   return path === '' ? '/' : path
 }
 
-/** Takes `HOST:PORT`, an IPv6 address in brackets. Gives both, or nothing where it is not that. */
+/** Given `HOST:PORT`, an IPv6 address in brackets, returns both, or nothing where it is not that. */
 export function readConnect(text: string): Connect | undefined {
   const [, bracketed, plain, digits] = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? []
   const port = Number(digits)
@@ -62,12 +62,12 @@ export function readConnect(text: string): Connect | undefined {
   return known && port >= 1 && port <= 65_535 ? Object.freeze({ host: host.toLowerCase(), port }) : undefined
 }
 
-/** Whether the text is a DNS name or an IPv4 address: letters, digits, hyphens and underscores between single dots. */
+/** Returns whether the text is a DNS name or an IPv4 address: letters, digits, hyphens and underscores between single dots. */
 export function isHostName(text: string): boolean {
   return text.length <= 253 && /^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/i.test(text)
 }
 
-/** Whether bytes for this host never leave the machine. */
+/** Returns whether bytes for this host never leave the machine. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
 }

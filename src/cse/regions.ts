@@ -44,7 +44,7 @@ export function nonceAt(index: number, scheme = 0): Buffer {
 export class NonceOrder {
   #possible = [0, 1, 2]
 
-  /** Whether a region's nonce fits its place in one scheme for all regions so far. */
+  /** Returns whether a region's nonce fits its place in one scheme for all regions so far. */
   accept(nonce: Buffer, index: number): boolean {
     this.#possible = this.#possible.filter((scheme) => nonceAt(index, scheme).equals(nonce))
     return this.#possible.length > 0
@@ -132,7 +132,7 @@ export class Opener {
     this.#regionLength = regionLength
   }
 
-  /** Whether every stored byte has come and was checked. */
+  /** Returns whether every stored byte has come and was checked. */
   get done(): boolean {
     return this.#left === 0
   }
@@ -143,7 +143,7 @@ export class Opener {
   }
 
   /**
-   * Takes stored bytes; calls `region` with the pieces of each region once it is whole and checked. Refuses with
+   * Reads stored bytes and calls `region` with the pieces of each region once it is whole and checked. Refuses with
    * `CseTampered` for a nonce, a tag or a byte out of place.
    */
   update(stored: Buffer, region: (plain: Buffer[], length: number) => void): void {

@@ -21,7 +21,7 @@ export class Census {
     this.#limits = limits
   }
 
-  /** Counts an accepted connection; gives whether it is one too many. */
+  /** Counts an accepted connection; returns whether it is one too many. */
   enter(): boolean {
     return ++this.#open > this.#limits.connections
   }
@@ -33,7 +33,7 @@ export class Census {
     this.leaveAddress(arrival)
   }
 
-  /** Counts a connection for its address; gives whether it is one too many. */
+  /** Counts a connection for its address; returns whether it is one too many. */
   enterAddress(arrival: Arrival): boolean {
     const { connectionsPerAddress } = this.#limits
     if (connectionsPerAddress === 0) return false
@@ -43,7 +43,7 @@ export class Census {
     return count > connectionsPerAddress
   }
 
-  /** Takes it back, before the address changes or goes. */
+  /** Uncounts the connection, before its address changes or it ends. */
   leaveAddress(arrival: Arrival): void {
     if (!arrival.counted) return
     arrival.counted = false

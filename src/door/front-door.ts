@@ -126,7 +126,7 @@ class Door implements FrontDoor {
     return balancers !== undefined && arrival.balancer === null && balancers.check(arrival.address, isIPv6(arrival.address) ? 'ipv6' : 'ipv4')
   }
 
-  /** Reads the header that a listed balancer owes. Gives the bytes that are left to judge; undefined when it is refused. */
+  /** Reads the header that a listed balancer owes. Returns the bytes that are left to judge; undefined when it is refused. */
   #introduce(socket: Socket, arrival: Arrival, bytes: Buffer): Buffer | undefined {
     const header = parseProxyHeader(bytes)
     if (header === 'more') return bytes
@@ -143,7 +143,7 @@ class Door implements FrontDoor {
     return bytes.subarray(header.length)
   }
 
-  /** Whether the bytes were enough for a verdict. */
+  /** Returns whether the bytes were enough for a verdict. */
   #judge(socket: Socket, arrival: Arrival, bytes: Buffer): boolean {
     const spoken = classify(bytes)
     if (spoken === 'more') return false

@@ -39,7 +39,7 @@ export function plainHead(text: string): PlainHead {
   return { method: /^[A-Z-]+/.exec(text)?.[0] ?? '', host: host?.[1]?.trim() }
 }
 
-/** Writes the 400 and ends the connection. Gives the refusal, for the recorder. */
+/** Writes the 400 and ends the connection. Returns the refusal, for the recorder. */
 export function refusePlaintext(socket: Socket, head: PlainHead, options: PlaintextOptions): Refusal {
   const name = head.host === undefined ? undefined : options.storageName(head.host)
   const refusal = new Refusal('plaintext-http', {}, name === undefined ? {} : { AccountName: name.account })

@@ -34,7 +34,7 @@ export function parseProxyHeader(bytes: Buffer): ProxyHeaderState {
   return 'absent'
 }
 
-/** Whether the bytes are the start of `signature` or begin with it. */
+/** Returns whether the bytes are the start of `signature` or begin with it. */
 function begins(bytes: Buffer, signature: Buffer): boolean {
   const length = Math.min(bytes.length, signature.length)
   return bytes.compare(signature, 0, length, 0, length) === 0

@@ -68,7 +68,7 @@ export interface ApiPermit {
 
 export type Permit = StoragePermit | ApiPermit
 
-/** Whether a permit is one for an API. */
+/** Returns whether a permit is one for an API. */
 export function isApiPermit(permit: Permit): permit is ApiPermit {
   return permit.route.kind === 'api'
 }

@@ -86,7 +86,7 @@ function endLateRest(request: IncomingMessage): void {
 }
 
 /**
- * Whether what is left of the request's body ends soon, so that it can be read and dropped. A client that waits for
+ * Returns whether what is left of the request's body ends soon, so that it can be read and dropped. A client that waits for
  * 100 Continue may send its body or not: only closing is safe.
  */
 export function restIsShort(transaction: Transaction): boolean {
@@ -105,7 +105,7 @@ export function lingerAtEnd(socket: Socket): void {
   socket.destroySoon = lingering
 }
 
-/** Whether the end of a connection was settled so: what still comes on it is not to be carried. */
+/** Returns whether the end of a connection was settled so: what still comes on it is not to be carried. */
 export function isEnding(socket: Socket): boolean {
   return socket.destroySoon === lingering
 }

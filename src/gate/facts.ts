@@ -5,8 +5,8 @@ import type { RequestFacts } from './admit.ts'
 import { soleFieldValue, type RequestFields } from './headers.ts'
 
 /**
- * Takes a request, its target as it came (Fastify has changed `url` by then), its fields as they were read, who came, and
- * the time in milliseconds since the epoch.
+ * Returns what admission judges of a request. `target` is as the client sent it (Fastify has changed `url` by then), `fields`
+ * as they were read, `now` in milliseconds since the epoch.
  */
 export function factsOf(request: IncomingMessage, target: string, fields: RequestFields, arrival: Arrival | undefined, now: number): RequestFacts {
   const { rawHeaders } = request

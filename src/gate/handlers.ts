@@ -58,7 +58,7 @@ export class Handlers {
     this.#tunneling = tunnelContext(options, this.forwarding, (socket, refusal) => this.#endings.refuseSocket(socket, refusal, 'GET'))
   }
 
-  /** Takes every event of the server that would otherwise be answered for us. */
+  /** Listens to every event of the server that Node would otherwise answer for us. */
   listenOn(server: Server, handler: (request: IncomingMessage, reply: ServerResponse) => void): Server {
     // Counted by admission instead: Node would leave out fields beyond its limit without a word.
     server.maxHeadersCount = 0
@@ -148,7 +148,7 @@ export class Handlers {
   }
 
   /**
-   * Whether a request that asks for another protocol goes on as a WebSocket; not behind others that are still to be answered,
+   * Returns whether a request that asks for another protocol goes on as a WebSocket; not behind others that are still to be answered,
    * nor behind a refusal that ends the connection.
    */
   wantsTunnel(request: Carrying): boolean {

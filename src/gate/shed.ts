@@ -3,7 +3,7 @@
 import type { Arrival } from '../door/arrival.ts'
 import { refuse } from '../refusal.ts'
 
-/** Takes the connection and since when memory is short (monotonic ms; undefined: it is not). Refuses with `overloaded`. */
+/** Refuses with `overloaded` if the connection came after memory became short. `since`: monotonic ms; undefined: it is not short. */
 export function shed(arrival: Pick<Arrival, 'acceptedAt'> | undefined, since: number | undefined): void {
   if (since !== undefined && (arrival === undefined || arrival.acceptedAt >= since)) refuse('overloaded', { why: 'memory' })
 }

@@ -27,7 +27,7 @@ export interface KernelState {
 
 interface Held { readonly _handle?: { readonly fd?: number } | null }
 
-/** Gives the state of each of the connections that the system tells of; of none where it has no such tables. */
+/** Returns the state of each of the connections that the system tells of; of none where it has no such tables. */
 export async function readKernelState(sockets: readonly Socket[]): Promise<ReadonlyMap<Socket, KernelState>> {
   const byInode = new Map<string, Socket>()
   for (const socket of sockets) {

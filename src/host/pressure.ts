@@ -23,7 +23,7 @@ export class Pressure {
   }
 
   /**
-   * Takes what is in use now, and the monotonic time in ms. Gives the use that made memory short, or that it is enough again:
+   * Given what is in use now, and the monotonic time in ms, returns the use that made memory short, or that it is enough again:
    * well below where it became short, or each look would decide anew. Undefined where nothing changed.
    */
   judge(uses: readonly MemoryUse[], now: number): MemoryUse | 'enough' | undefined {
@@ -38,7 +38,7 @@ export class Pressure {
   }
 }
 
-/** Whether so much is in use that new connections are turned away. */
+/** Returns whether so much is in use that new connections are turned away. */
 export function isShort(use: MemoryUse): boolean {
   return use.used >= use.limit - marginOf(use)
 }
@@ -62,7 +62,7 @@ export interface ProcessUse {
 export class Slack {
   #peak: ProcessUse = { needed: 0, resident: 0 }
 
-  /** Takes the use now. Gives bytes. */
+  /** Given the use now, returns bytes. */
   of(use: ProcessUse): number {
     if (use.needed >= this.#peak.needed) this.#peak = use
     const { needed, resident } = this.#peak

@@ -8,7 +8,7 @@ const TIMEOUT_MS = 5000
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** Takes the environment and this process's id. Gives ms between two signs of life, undefined where none are asked of us (sd_watchdog_enabled(3)). */
+/** Given the environment and this process's id, returns ms between two signs of life, undefined where none are asked of us (sd_watchdog_enabled(3)). */
 export function watchdogPause({ WATCHDOG_USEC, WATCHDOG_PID }: Environment, pid: number): number | undefined {
   const period = Number(WATCHDOG_USEC)
   const meant = WATCHDOG_PID === undefined || WATCHDOG_PID === String(pid)

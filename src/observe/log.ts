@@ -10,7 +10,7 @@ export interface LogOptions {
   readonly level: LogLevel
   /** File descriptor to write to; 1 is standard output. */
   readonly fd: number
-  /** Takes the lines in place of `fd`: for people at a terminal. */
+  /** Receives the lines in place of `fd`: for people at a terminal. */
   readonly pretty?: DestinationStream | undefined
   /** Called with the number of lines that were lost because the sink is slow, full or gone. */
   readonly onDropped: (lines: number) => void

@@ -3,7 +3,7 @@
 import { isatty } from 'node:tty'
 import type { DestinationStream } from 'pino'
 
-/** Takes a file descriptor. Gives a stream that writes lines there as people read them; undefined where they shall be JSON. */
+/** Given a file descriptor, returns a stream that writes lines there as people read them; undefined where they shall be JSON. */
 export async function prettyFor(fd: number): Promise<DestinationStream | undefined> {
   if (!isatty(fd)) return undefined
   try {

@@ -1,7 +1,7 @@
 // Which lines of good requests are written where not all are wanted: every so many, evenly, without chance.
 
 /**
- * Takes the share to keep, from 0 to 1. Gives a function that says of each one in turn whether it is kept: of any n in a
+ * Given the share to keep, from 0 to 1, returns a function that says of each one in turn whether it is kept: of any n in a
  * row `share × n`, give or take one.
  */
 export function keepShare(share: number): () => boolean {

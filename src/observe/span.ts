@@ -18,7 +18,7 @@ const KNOWN: ReadonlySet<string> = new Set(METHODS.filter((method) => method !==
 /** The client got nothing: there was no status. */
 const NO_STATUS = 499
 
-/** Takes a finished request, and the name by which clients reach its route: the configuration's, not the client's word. */
+/** Returns the span of a finished request. `address` is the name that the configuration gives the route, not the client's word. */
 export function spanOf(done: FinishedRequest, address: string | undefined): SpanFacts {
   const { numbers: { route, service }, status, refusal, sas, broken } = done
   const known = KNOWN.has(done.method)

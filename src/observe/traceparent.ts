@@ -14,7 +14,7 @@ export interface TraceParent {
 // A version above ours may have more behind the flags (section 3.2.4); ff is none.
 const FIELD = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
 
-/** Takes the field's value. Gives its parts; undefined where there is none or it is not valid. */
+/** Given the field's value, returns its parts; undefined where there is none or it is not valid. */
 export function parseTraceParent(value: string | undefined): TraceParent | undefined {
   if (value === undefined) return undefined
   const [, version, traceId, spanId, flags = '0', more] = FIELD.exec(value) ?? []

@@ -65,7 +65,7 @@ export interface Parts {
   readonly tickets: TicketSeal
   readonly stopPace: () => void
   readonly app: { close(): Promise<void> }
-  /** Takes up another configuration; throws, and changes nothing, where it cannot be built. */
+  /** Applies another configuration. Throws, and changes nothing, where it cannot be built. */
   readonly publish: (next: Loaded, ticketKeys: Buffer) => void
 }
 

@@ -30,7 +30,7 @@ export function buildAside(loaded: Loaded, ticketKeys: Buffer, needs: RoutingNee
 }
 
 /**
- * Takes up what was built aside, in one synchronous turn. Requests under way finish on what they began with: their pools
+ * Puts what was built aside in force, in one synchronous turn. Requests under way finish on what they began with: their pools
  * close when their exchanges are over. Keys that clients fetched stay known, those of files that are named no more do not.
  * `now` in ms since the epoch.
  */

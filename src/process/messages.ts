@@ -70,7 +70,7 @@ export type ToWorker =
 /** What is done with each kind of message. */
 export type Handling<Message extends { readonly kind: string }> = { readonly [Kind in Message['kind']]: (message: Extract<Message, { readonly kind: Kind }>) => void }
 
-/** Gives a message to what handles its kind. */
+/** Passes a message to what handles its kind. */
 export function handle<Message extends { readonly kind: string }>(handling: Handling<Message>, message: Message): void {
   // What `kind` picks takes the message of that kind: the two types go together, which the compiler cannot follow.
   const handler = handling[message.kind as Message['kind']] as (message: Message) => void

@@ -27,7 +27,7 @@ export interface Circumstances {
 
 /**
  * Plays all scenes, over the loopback interface alone, with a certificate and an account's key that are made for it and gone
- * with it. None of it is counted. Gives how many were played, when all is closed; what fails (no loopback interface, too slow a
+ * with it. None of it is counted. Returns how many were played, when all is closed; what fails (no loopback interface, too slow a
  * machine) ends it without a word, since all that is lost is a little speed.
  */
 export async function rehearse(circumstances: Circumstances): Promise<number> {

@@ -85,7 +85,7 @@ export class Reloader {
     if (!taken) this.#rejected = seen
   }
 
-  /** Whether the configuration that `load` gives came into force. */
+  /** Returns whether the configuration that `load` gives came into force. */
   async #attempt(trigger: ReloadRecord['trigger'], load: () => Promise<Loaded>): Promise<boolean> {
     const faults = await this.#take(load)
     const result = faults.length === 0 ? 'success' : 'failure'

@@ -8,7 +8,7 @@ const QUIET_MS = 60_000
 export class Pauses {
   #next = FIRST_MS
 
-  /** Takes how long the latest start was ago, in ms. Gives ms. */
+  /** Given how long the latest start was ago, in ms, returns ms. */
   after(quiet: number): number {
     const pause = quiet > QUIET_MS ? FIRST_MS : this.#next
     this.#next = Math.min(pause * 2, LONGEST_MS)

@@ -155,7 +155,7 @@ class Builder implements Routing {
   }
 }
 
-/** The authorities for a far side, in PEM: those of its `ca`, or the system's. Throws where `ca` was not loaded: a fault of ours. */
+/** The authorities for an upstream, in PEM: those of its `ca`, or the system's. Throws where `ca` was not loaded: a fault of ours. */
 export function trustedFor({ trust }: Loaded, ca: string | undefined): string[] {
   if (ca === undefined) return [...new Set([...getCACertificates('default'), ...getCACertificates('system')])]
   const bundle = trust.get(ca)

@@ -38,8 +38,8 @@ interface Adjustable {
 }
 
 /**
- * Gives a server that runs the settings of another configuration. Idle connections end where certificates begin to be asked
- * for: their clients had no chance to show one. test/journeys/every-setting-is-taken-up.test.ts holds that Node reads them.
+ * Applies the settings of another configuration to a running server. Where certificates begin to be asked for, idle
+ * connections end: their clients had no chance to show one. test/journeys/every-setting-is-taken-up.test.ts holds that Node reads them.
  */
 export function adjust(server: TlsServer, config: Config): void {
   const adjustable = server as TlsServer & Adjustable

@@ -26,7 +26,7 @@ export class Outlets {
     this.#wallClock = wallClock
   }
 
-  /** Takes up a configuration, the first or another. Rejects where traces are wanted and OpenTelemetry is not installed. */
+  /** Applies a configuration, the first or another. Rejects where traces are wanted and OpenTelemetry is not installed. */
   async take(loaded: Loaded): Promise<void> {
     const { log } = loaded.config
     this.#recorder.sample(log.sample)

@@ -48,7 +48,7 @@ export class Supervisor {
   readonly #serving = new Set<Worker>()
   /** What kept a worker from taking a configuration up; null where it did, or is no more. */
   readonly #reloads = new Questions<Worker, string | null>()
-  /** Whether a worker answered. */
+  /** True if a worker answered. */
   readonly #looks = new Questions<number, boolean>()
   /** Workers that end by themselves and have been replaced. */
   readonly #replaced = new Set<Worker>()
@@ -143,7 +143,7 @@ export class Supervisor {
     await Promise.all([...this.#serving].map((worker) => this.#ask(worker)))
   }
 
-  /** Whether there are workers and each answers in its time; while ending, always. */
+  /** Returns whether there are workers and each answers in its time; while ending, always. */
   async answers(): Promise<boolean> {
     const all = await Promise.all([...this.#serving].map((worker) => this.#ask(worker)))
     return this.#leaving || (all.length > 0 && all.every((answered) => answered))

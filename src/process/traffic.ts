@@ -14,7 +14,7 @@ export interface ListenOptions {
 /** Connections that wait for accept; the kernel caps it at net.core.somaxconn. */
 const BACKLOG = 4096
 
-/** Binds the worker's listeners. Gives their addresses; rejects with the system's error. */
+/** Binds the worker's listeners. Returns their addresses; rejects with the system's error. */
 export async function listen(parts: Parts, { listen: wanted }: Config, options: ListenOptions): Promise<Bound> {
   const how = { backlog: BACKLOG, exclusive: true, ...(options.shared ? { reusePort: true } : {}) }
   for (const server of [parts.server, parts.plain]) server?.on('error', acceptFaults(parts))

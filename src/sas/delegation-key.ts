@@ -21,13 +21,13 @@ const OPTIONAL: TextField = 'signedDelegatedUserTenantId'
 export const KEY_REPLY_LIMIT = 16384
 const SHORTEST = 16
 
-/** Takes the body of the service's reply. Gives the key, or undefined when there is none in it. */
+/** Given the body of the service's reply, returns the key, or undefined when there is none in it. */
 export function keyInReply(body: string): UserDelegationKey | undefined {
   const element = (name: string): string | undefined => new RegExp(`<${name}>([^<]*)</${name}>`).exec(body)?.[1]?.trim()
   return assemble((field) => element(ELEMENTS[field]), element('Value'))
 }
 
-/** Takes the bytes of a key file. Gives the key, or what is wrong with the file in words that hold nothing of it. */
+/** Given the bytes of a key file, returns the key, or what is wrong with the file in words that hold nothing of it. */
 export function keyInFile(bytes: Buffer): UserDelegationKey | string {
   let json: unknown
   try {

@@ -53,7 +53,7 @@ export function parseRule(text: string): DenyRule | undefined {
   return undefined
 }
 
-/** Whether a stored access policy's name can stand in the file: not empty, 64 characters, nothing that a comment could cut. */
+/** Returns whether a stored access policy's name can stand in the file: not empty, 64 characters, nothing that a comment could cut. */
 export function isPolicyName(name: string): boolean {
   return name !== '' && name.length <= LONGEST_NAME && name.trim() === name && !CONTROL.test(name) && withoutComment(`si a ${name}`) === `si a ${name}`
 }
@@ -71,7 +71,7 @@ export function signatureDigest(sig: string): string {
   return createHash('sha256').update(Buffer.from(sig, 'base64')).digest('hex')
 }
 
-/** Whether the rules already revoke what `rule` revokes. */
+/** Returns whether the rules already revoke what `rule` revokes. */
 export function holdsRule(denied: DeniedTokens, rule: DenyRule): boolean {
   if (rule.kind === 'sig') return denied.signatures.has(rule.digest)
   if (rule.kind === 'si') return denied.policies.has(`${rule.account} ${rule.name}`)

@@ -37,12 +37,12 @@ const CONTROL = /\p{Cc}/u
 /** Every token has its version and one of these. */
 const COMPANY = ['sp', 'se', 'si'] as const
 
-/** Whether the query names a signature at all; an empty one, or one in an odd spelling, counts. */
+/** Returns whether the query names a signature at all; an empty one, or one in an odd spelling, counts. */
 export function hasSignature(query: string): boolean {
   return SIGNATURE.test(query)
 }
 
-/** Whether some reader may find a shared access signature in the query: it names one, perhaps in disguise, or the rest of one. */
+/** Returns whether some reader may find a shared access signature in the query: it names one, perhaps in disguise, or the rest of one. */
 export function mayHoldSas(query: string): boolean {
   const names = new Set(query.split('&').map((part) => likenessOf(decodeText(part.split('=', 1)[0] ?? '') ?? '%')))
   return hasSignature(query) || names.has('sig') || (names.has('sv') && COMPANY.some((name) => names.has(name)))

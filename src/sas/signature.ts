@@ -4,7 +4,7 @@ import { type KeyObject, createHmac, timingSafeEqual } from 'node:crypto'
 /** The standard alphabet with padding: 32 bytes and no other length (spec/sas.md 7.2). */
 const BASE64_OF_32_BYTES = /^[A-Za-z0-9+/]{43}=$/
 
-/** Whether a decoded `sig` has the form of one. */
+/** Returns whether a decoded `sig` has the form of one. */
 export function isSignature(text: string): boolean {
   return BASE64_OF_32_BYTES.test(text)
 }

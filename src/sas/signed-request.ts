@@ -36,7 +36,7 @@ export function signedParameters(token: SasToken): string {
   return block
 }
 
-/** Whether `srq` lists the name, so that the parameter has to stay (spec/sas.md 13). */
+/** Returns whether `srq` lists the name, so that the parameter has to stay (spec/sas.md 13). */
 export function listsParameter(token: SasToken, name: SasName): boolean {
   return token.layout.signsRequest && readList(token, 'srq').includes(name)
 }

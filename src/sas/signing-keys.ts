@@ -51,8 +51,8 @@ export class DelegationKeys {
   }
 
   /**
-   * Takes the place of a learned key of the same name; what has expired at `now` (ms since the epoch), or never says when it
-   * does, goes. Gives false where there is no room.
+   * Adds a key, in place of a learned key of the same name. Keys that have expired at `now` (ms since the epoch), or that
+   * name no end, are removed first. Returns false where there is no room.
    */
   learn(key: UserDelegationKey, now: number): boolean {
     for (const [name, other] of this.#learned) if (isOver(other, now)) this.#learned.delete(name)

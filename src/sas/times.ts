@@ -30,7 +30,7 @@ function inZone(written: number, sign: string, hours: number, minutes: number): 
   return sign === '-' ? written + zone : written - zone
 }
 
-/** Whether the text is `YYYY-MM-DD` of a real day, as a service version has to be. */
+/** Returns whether the text is `YYYY-MM-DD` of a real day, as a service version has to be. */
 export function isDate(text: string): boolean {
   const parts = DATE.exec(text)
   return parts !== null && isRealDay(Number(parts[1]), Number(parts[2]), Number(parts[3]))

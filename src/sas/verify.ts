@@ -1,4 +1,4 @@
-// Whether a token was signed with one of our keys (spec/sas.md 1 step 8), and what it says about when and from where it
+// Finds out whether a token was signed with one of our keys (spec/sas.md 1 step 8), and what it says about when and from where it
 // may be used (step 9).
 import type { BlockList } from 'node:net'
 import type { Reading } from './canonical-resource.ts'

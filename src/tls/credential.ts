@@ -60,8 +60,8 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
 const PRIVATE_KEY = /-----BEGIN ((?:[A-Z]+ )*PRIVATE KEY)-----[^]*?-----END \1-----/
 
 /**
- * Takes a PEM file with the leaf and its intermediates, a PEM file with the key, and the time in ms since the epoch.
- * Gives the credential, or throws a CredentialFault for the first thing that is wrong.
+ * Given a PEM file with the leaf and its intermediates, a PEM file with the key, and the time in ms since the epoch,
+ * returns the credential, or throws a CredentialFault for the first thing that is wrong.
  */
 export function parseCredential(certPem: Buffer, keyPem: Buffer, now: number): Credential {
   const chain = parseCertificates(certPem)
@@ -85,7 +85,7 @@ export function parseCredential(certPem: Buffer, keyPem: Buffer, now: number): C
   })
 }
 
-/** Takes a PEM file with the certificates of authorities. Gives them, or throws a CredentialFault. */
+/** Given a PEM file with the certificates of authorities, returns them, or throws a CredentialFault. */
 export function parseTrustBundle(pem: Buffer): TrustBundle {
   const certificates = parseCertificates(pem)
   const digest = createHash('sha256')

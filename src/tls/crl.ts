@@ -10,7 +10,7 @@ export interface RevocationList {
 const BLOCK = /-----BEGIN X509 CRL-----([A-Za-z0-9+/=\s]+)-----END X509 CRL-----/g
 const TAG = { sequence: 0x30, integer: 0x02, utcTime: 0x17, generalizedTime: 0x18 } as const
 
-/** Takes the bytes of a PEM file with one list or several. Gives them, or what is wrong with the file. */
+/** Given the bytes of a PEM file with one list or several, returns them, or what is wrong with the file. */
 export function parseRevocationLists(bytes: Buffer): readonly RevocationList[] | string {
   const lists: RevocationList[] = []
   for (const [pem, base64 = ''] of bytes.toString('latin1').matchAll(BLOCK)) {

@@ -45,7 +45,7 @@ function unquoted(value: string): string {
 /** Links of a chain that are looked at: more than any sound one has. */
 const CHAIN_LIMIT = 8
 
-/** Whether a certificate as it was shown, or one on its way to a root, has a key or a signature that is too weak for us. */
+/** Returns whether a certificate as it was shown, or one on its way to a root, has a key or a signature that is too weak for us. */
 export function isWeak(shown: X509Certificate): boolean {
   let certificate: X509Certificate | undefined = shown
   for (let i = 0; certificate !== undefined && i < CHAIN_LIMIT; i++) {

@@ -117,12 +117,12 @@ export function groupFor(hello: OfferedGroups, version: string): string {
   return group?.iana ?? 'other'
 }
 
-/** Whether any of our groups of TLS 1.2 was offered: tells `tls-no-shared-group` from `tls-no-shared-suite` there. */
+/** Returns whether any of our groups of TLS 1.2 was offered: tells `tls-no-shared-group` from `tls-no-shared-suite` there. */
 export function sharesGroup(groups: readonly number[]): boolean {
   return NAMED_GROUPS.some((group) => !group.only13 && groups.includes(group.id))
 }
 
-/** Whether any of our suites was offered. */
+/** Returns whether any of our suites was offered. */
 export function sharesSuite(suites: readonly number[]): boolean {
   return CIPHER_SUITES.some((suite) => suites.includes(suite.id))
 }
@@ -141,7 +141,7 @@ export interface OfferedSignatures {
 }
 
 /**
- * Whether a client takes an EC certificate on `curve`. TLS 1.3 ties the scheme to the curve (RFC 8446 section 4.2.3); TLS
+ * Returns whether a client takes an EC certificate on `curve`. TLS 1.3 ties the scheme to the curve (RFC 8446 section 4.2.3); TLS
  * 1.2 asks for a suite with ECDSA, and for the curve among the groups (RFC 8422 section 5.1).
  */
 export function takesEcdsa({ version, suites, groups, signatures }: OfferedSignatures, curve: string): boolean {

@@ -13,7 +13,7 @@ const TAG = { boolean: 0x01, integer: 0x02, bits: 0x03, octets: 0x04, oid: 0x06,
 const OID = { commonName: '550403', alternativeName: '551d11', basicConstraints: '551d13', ecdsaWithSha256: '2a8648ce3d040302' } as const
 
 /**
- * Takes the DNS names that the certificate is for and the time in ms since the epoch. Gives a new key and a certificate for it
+ * Given the DNS names that the certificate is for and the time in ms since the epoch, returns a new key and a certificate for it
  * that is valid for a day around that time.
  */
 export function selfSigned(names: readonly string[], now: number): SelfSigned {

@@ -16,7 +16,7 @@ export function ticketKeysOf(secret: Buffer, settings: string, now: number): Buf
 
 const SHORTEST = 48
 
-/** Takes the bytes of the secret file. Gives the secret, or what is wrong with the file in words that hold nothing of it. */
+/** Given the bytes of the secret file, returns the secret, or what is wrong with the file in words that hold nothing of it. */
 export function parseTicketSecret(bytes: Buffer): Buffer | string {
   const text = bytes.toString('latin1').trim()
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(text)) return text === '' ? 'an empty file' : 'something that is not base64 on one line'

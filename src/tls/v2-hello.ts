@@ -8,7 +8,7 @@ const CLIENT_HELLO = 1
 /** Type, version, three lengths. */
 const FIXED = 9
 
-/** Whether these bytes begin a hello in that framing; takes three of them at least. */
+/** Returns whether these bytes begin a hello in that framing; takes three of them at least. */
 export function isV2Framed(bytes: Buffer): boolean {
   return ((bytes[0] ?? 0) & 0x80) !== 0 && bytes[2] === CLIENT_HELLO
 }

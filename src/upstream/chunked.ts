@@ -24,7 +24,7 @@ export class ChunkedDecoder {
   }
 
   /**
-   * Takes the next bytes and hands the payload in them to `sink`. Gives how many bytes belonged to this body: fewer than
+   * Reads the next bytes and hands the payload in them to `sink`. Returns how many bytes belonged to this body: fewer than
    * there are means that something follows it. Throws an UpstreamFailure of kind `reset` on a malformed chunk.
    */
   write(bytes: Buffer, sink: (payload: Buffer) => void): number {

@@ -1,4 +1,4 @@
-// Whether an upstream said over TLS that its stream ends, by close_notify, or whether the connection ended under it: anybody on
+// Tells whether an upstream ended its stream by close_notify, or whether the connection ended under it: anybody on
 // the wire can do the latter (RFC 8446 section 6.1, RFC 9112 section 9.8). Node ends a stream the same way for both; this is the
 // one file that knows where its private handles show the difference. Pinned by test/upstream/closure.test.ts.
 import type { Socket } from 'node:net'
@@ -11,7 +11,7 @@ interface Handle {
 }
 
 /**
- * Watches the end of a stream from here on. Gives a function that says, once the stream has ended, whether it was said to: by
+ * Watches the end of a stream from here on. Returns a function that says, once the stream has ended, whether it was said to: by
  * an alert that came after the last piece, or in one turn with it. Without TLS there is no such word, and every end counts.
  */
 export function watchClosure(socket: Socket): () => boolean {

@@ -28,7 +28,7 @@ export class UpstreamConnection implements Carrier {
   #partial: Buffer | undefined
   #left = 0
   #decoder: ChunkedDecoder | undefined
-  /** Whether the end of the connection was said to be one; for a reply that has no other end. */
+  /** True if the end of the connection was said to be one; for a reply that has no other end. */
   #closure: (() => boolean) | undefined
   #interim = 0
   #over = false

@@ -18,7 +18,7 @@ export interface UpstreamRequest {
 /** Receives the reply. Called in the order head, data, end; or failure, once, at any point before the end. */
 export interface ReplyHandler {
   onHead(head: ResponseHead): void
-  /** Gives false to pause the reply until `exchange.resume()`. */
+  /** Returns false to pause the reply until `exchange.resume()`. */
   onData(chunk: Buffer): boolean
   onEnd(): void
   onFailure(failure: UpstreamFailure): void
@@ -28,7 +28,7 @@ export type ExchangeState = 'waiting' | 'sending' | 'sent' | 'replying' | 'over'
 
 /** What carries an exchange: a connection of the pool. */
 export interface Carrier {
-  /** Gives false when the bytes wait in memory for a slow upstream. */
+  /** Returns false when the bytes wait in memory for a slow upstream. */
   write(chunk: Buffer | string): boolean
   readReply(): void
   /** The exchange is over; `reusable` says whether nothing of it is left on the connection. */

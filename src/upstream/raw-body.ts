@@ -15,7 +15,7 @@ export class RawBody {
     return this.#chunks?.done ?? this.#left === 0
   }
 
-  /** Takes the next bytes of the connection; gives those that are the body's. Throws an UpstreamFailure on a malformed chunk. */
+  /** Given the next bytes of the connection, returns those that are the body's. Throws an UpstreamFailure on a malformed chunk. */
   take(bytes: Buffer): Buffer {
     const count = this.#chunks?.write(bytes, ignore) ?? Math.min(bytes.length, this.#left)
     this.#left -= count

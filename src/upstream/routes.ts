@@ -86,7 +86,7 @@ export function matchPrefix<T extends { readonly prefix: string }>(routes: reado
   return undefined
 }
 
-/** Whether a site is one of APIs. */
+/** Returns whether a site is one of APIs. */
 export function isApis(site: Site): site is readonly ApiRoute[] {
   return Array.isArray(site)
 }

@@ -41,7 +41,7 @@ apis:
   - { name: payroll, host: payroll.tide.example, upstream: "https://p.example", ca: certs/ca.pem, clientCertificate: { cert: certs/client.pem, key: certs/client.key } }
 `
 
-/** A folder of its own with these files beside the usual ones. Gives the configuration's path. */
+/** A folder of its own with these files beside the usual ones. Returns the configuration's path. */
 function folder(text = TEXT, files: Record<string, string | undefined> = {}): string {
   const directory = mkdtempSync(join(tmpdir(), 'tidegate-load-'))
   root.teardown(() => rmSync(directory, { recursive: true }))

@@ -65,7 +65,7 @@ function onSocket(test: Test, file: string): Running {
   return { child, start: () => text }
 }
 
-/** Whether a write to this descriptor waits for a reader: `flags` is octal, and 04000 is O_NONBLOCK. */
+/** Returns whether a write to this descriptor waits for a reader: `flags` is octal, and 04000 is O_NONBLOCK. */
 function blocks(pid: number, fd: number): boolean {
   const [, flags = ''] = /^flags:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1')) ?? []
   return (Number.parseInt(flags, 8) & constants.O_NONBLOCK) === 0

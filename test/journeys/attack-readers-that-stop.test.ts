@@ -20,7 +20,7 @@ upstream.script(async (turn) => {
   while (!turn.socket.destroyed) await turn.write(Buffer.alloc(65536))
 })
 
-/** Watches by the fast clock; gives the reasons of those that it would cut. */
+/** Watches by the fast clock; returns the reasons of those that it would cut. */
 function watch(test: Test): string[] {
   const cut: string[] = []
   const stop = keepPace({

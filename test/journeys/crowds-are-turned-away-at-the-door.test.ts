@@ -16,7 +16,7 @@ const upstream = await startUpstream(t, realm)
 const refusals = (gate: GateHere, reason: string): Promise<number> => gate.metric('tidegate_refusals_total', { reason })
 const handshakes = (gate: GateHere): Promise<number> => gate.metric('tidegate_tls_handshakes_total')
 
-/** Opens connections until some are turned away; gives those that stay. */
+/** Opens connections until some are turned away; returns those that stay. */
 async function crowd(test: Test, gate: GateHere, count: number, port = gate.port): Promise<Client[]> {
   const clients = await Promise.all(Array.from({ length: count }, () => dialPlain(test, port)))
   await until(async () => await gate.metric('tidegate_connections_total') >= count, 'all to be accepted')

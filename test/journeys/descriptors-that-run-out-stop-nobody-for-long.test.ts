@@ -24,7 +24,7 @@ async function workerOf(gate: GateProcess): Promise<number> {
   return pid
 }
 
-/** Opens connections until more than `room` were tried; gives them when some have been turned away. */
+/** Opens connections until more than `room` were tried; returns them when some have been turned away. */
 async function crowd(test: Test, gate: GateProcess): Promise<Client[]> {
   const clients: Client[] = []
   for (let i = 0; i < 100; i++) clients.push(await dialPlain(test, gate.port))

@@ -18,7 +18,7 @@ function serve(test: Test, wish: GateWish): Promise<GateProcess> {
   return serveGate(test, realm, { storage: { blob: upstream.port }, apis: [{ name: 'payroll', host: API, upstream: far(realm, upstreamHost('blob'), upstream.port) }], names: [API], ...wish })
 }
 
-/** Whether a connection to a port is refused. */
+/** Returns whether a connection to a port is refused. */
 function refuses(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1')

@@ -25,7 +25,7 @@ const FAULTS: Readonly<Record<string, readonly [upstream: Readonly<Record<string
   unnamed: [{ url: `https://${inner}:${good.port}`, ca: realm.caFile }, 'upstream-unreachable'],
   certificate: [there(impostor.port), 'upstream-certificate'],
   'not-tls': [there(plain.port), 'upstream-certificate'],
-  // Takes longer than a reply may: it is the connection that does not come.
+  // This takes longer than a reply may: it is the connection that does not come.
   mute: [there(mute.port), 'upstream-unreachable'],
   reset: [there(good.port), 'upstream-reset'],
   silent: [there(good.port), 'upstream-timeout'],

@@ -129,7 +129,7 @@ void t.test('a header in pieces of one byte, and with the hello in one segment',
   }
 })
 
-/** A balancer that sends its header in one write with the first bytes of the client; gives its port. */
+/** A balancer that sends its header in one write with the first bytes of the client; returns its port. */
 async function balancer(test: Test, header: Buffer): Promise<number> {
   const server = createServer((client) => {
     const onward = connect({ host: '127.0.0.1', port: listed.port })

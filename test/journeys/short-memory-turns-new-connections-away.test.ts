@@ -35,7 +35,7 @@ function makeGroup(test: Test, limit: number): Group | undefined {
   return { folder, killed }
 }
 
-/** Batches are held in memory until they are whole; this one never is. Gives its connection, or undefined where it was turned away. */
+/** Batches are held in memory until they are whole; this one never is. Returns its connection, or undefined where it was turned away. */
 async function holdBatch(test: Test, gate: GateProcess): Promise<Client | undefined> {
   const client = await dial(test, gate)
   const head = `POST /?comp=batch HTTP/1.1\r\nHost: ${storageHost('blob')}\r\nContent-Type: multipart/mixed; boundary=b\r\nContent-Length: ${4 * MIB}\r\n\r\n`

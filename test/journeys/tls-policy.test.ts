@@ -122,7 +122,7 @@ void t.test('refused: hellos in the framing of SSL 2, with what they offer', asy
   await refused(test, gate, ['TLS 1.2', () => framed(0x0303, '00c02b00c02f0000ff'), HANDSHAKE_FAILURE, 'tls-no-shared-suite', 'tls1.2'])
 })
 
-/** Sends a hello; gives the alert that came back, by level and number. */
+/** Sends a hello; returns the alert that came back, by level and number. */
 async function alertFor(test: Test, port: number, bytes: Buffer): Promise<string> {
   const client = await dialPlain(test, port)
   await client.send(bytes)

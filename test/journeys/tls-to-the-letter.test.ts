@@ -227,7 +227,7 @@ void t.test('early data under a ticket of someone else is skipped, and the hands
   test.strictSame(upstream.seen.slice(requests).map(({ target }) => target), ['/after'])
 })
 
-/** A session of a server that takes early data, so that a client sends some. Gives the file's name. */
+/** A session of a server that takes early data, so that a client sends some. Returns the file's name. */
 async function foreignSession(test: Test): Promise<string> {
   const file = join(realm.folder, 'foreign-session')
   const server = spawn('openssl', ['s_server', '-accept', '127.0.0.1:0', '-tls1_3', '-early_data', '-max_early_data', '8192', '-cert', rsa.certFile, '-key', rsa.keyFile])

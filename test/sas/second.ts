@@ -77,7 +77,7 @@ export function pairsOf(query: string): [string, string][] {
   return [...new URLSearchParams(query)]
 }
 
-/** Whether the service would take this query: one `sig`, and it fits one of the keys. */
+/** Returns whether the service would take this query: one `sig`, and it fits one of the keys. */
 export function secondAccepts(what: Omit<Issue, 'params'>, query: string, keys: readonly Buffer[]): boolean {
   const pairs = pairsOf(query)
   const given = pairs.filter(([name]) => name === 'sig')

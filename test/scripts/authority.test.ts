@@ -12,7 +12,7 @@ import { createAuthority, type Issued } from '../support/authority.ts'
 const NAMES = ['tide.example', '*.blob.localhost', '127.0.0.1', '::1']
 const openssl = spawnSync('openssl', ['version']).status === 0
 
-/** A TLS handshake with both sides in this process. Gives the client's authorization error, or `undefined`. */
+/** A TLS handshake with both sides in this process. Returns the client's authorization error, or `undefined`. */
 async function handshake(server: Issued, ca: string, servername: string, client?: Issued): Promise<string | undefined> {
   const listener = createServer({ ...server, ca, requestCert: client !== undefined, rejectUnauthorized: client !== undefined })
   listener.on('tlsClientError', () => undefined)

@@ -13,7 +13,7 @@ const curl = spawnSync('curl', ['--version']).status === 0
 const spawnStart = (folder: string, args: readonly string[]): ChildProcess =>
   spawn(process.execPath, [join(folder, 'scripts/start.ts'), ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
 
-/** Gives all that it writes, up to and with a text, or up to its end. */
+/** Returns all that it writes, up to and with a text, or up to its end. */
 async function read({ stdout, stderr }: ChildProcess, until: string): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<void>()
   let said = ''

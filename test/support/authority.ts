@@ -68,7 +68,7 @@ interface Signer {
   readonly chain: readonly string[]
 }
 
-/** Takes a common name, a kind of key (EC unless given) and days of validity (365). Gives a new root; nothing is kept on disk. */
+/** Given a common name, a kind of key (EC unless given) and days of validity (365), returns a new root; nothing is kept on disk. */
 export async function createAuthority({ name, key = 'ec', days = 365 }: { name: string; key?: 'ec' | 'rsa'; days?: number }): Promise<Authority> {
   const kind = key === 'rsa' ? 'rsa2048' : 'ec'
   const keys = await generate(kind)

@@ -16,7 +16,7 @@ export type Azurite = Readonly<Record<typeof SERVICES[number], number>>
 /** Why Azurite cannot be run here; undefined where it can. */
 export const missingAzurite: string | undefined = existsSync(PROGRAM) ? undefined : 'azurite is not installed'
 
-/** Starts it with the realm's two keys; gives its ports. It stops with the test. */
+/** Starts it with the realm's two keys; returns its ports. It stops with the test. */
 export async function startAzurite(t: Test, realm: Realm): Promise<Azurite> {
   const own = await realm.certificate('azurite', { names: ['127.0.0.1', ...SERVICES.map((service) => upstreamHost(service))] })
   const ports = SERVICES.flatMap((service) => [`--${service}Port`, '0'])

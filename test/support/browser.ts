@@ -46,7 +46,7 @@ export async function axe(page: Page): Promise<string[]> {
   return violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html.slice(0, 120)).slice(0, 3).join(' | ')}`)
 }
 
-/** Serves what `body` gives by then, with these fields; gives the URL. */
+/** Serves what `body` gives by then, with these fields; returns the URL. */
 export async function servePage(t: Test, headers: Readonly<Record<string, string>>, body: () => string): Promise<string> {
   const server = createServer((_request, reply) => reply.writeHead(200, headers).end(body()))
   server.listen(0, '127.0.0.1')

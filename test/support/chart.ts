@@ -25,14 +25,14 @@ export interface Manifest {
 
 export type Values = Readonly<Record<string, unknown>>
 
-/** Takes values over the chart's own. Gives its objects, the test pod among them; throws with what helm says. */
+/** Given values over the chart's own, returns its objects, the test pod among them; throws with what helm says. */
 export function objects(values: Values = {}, chart: string = CHART): Manifest[] {
   const { code, stdout, stderr } = runHelm(['template', 'tidegate', chart, '--namespace', 'tidegate', '--values', '-'], JSON.stringify(values))
   if (code !== 0) throw new Error(stderr)
   return read(stdout)
 }
 
-/** Takes YAML of one or several objects. YAML 1.1, as Kubernetes reads it: numbers with a leading zero are octal. */
+/** Parses YAML of one or several objects. YAML 1.1, as Kubernetes reads it: numbers with a leading zero are octal. */
 export function read(text: string): Manifest[] {
   return parseAllDocuments(text, { version: '1.1' }).map((document) => document.toJS() as Manifest | null).filter((object) => object !== null)
 }
@@ -72,7 +72,7 @@ export function validate(object: Manifest): void {
   known[1]?.({ ...object, apiVersion: object.apiVersion.replace('azmonitoring', 'monitoring') } as never).validate()
 }
 
-/** Takes objects. Gives what the compiler says of them as literals of their types: unknown fields, wrong types; empty where nothing. */
+/** Given objects, returns what the compiler says of them as literals of their types: unknown fields, wrong types; empty where nothing. */
 export function compile(manifests: readonly Manifest[]): string {
   const folder = mkdtempSync(join(tmpdir(), 'tidegate-types-'))
   try {

@@ -5,7 +5,7 @@ import type { Test } from 'tap'
 
 const ROOT = join(import.meta.dirname, '../..')
 
-/** Gives its folder, with its own .dev/ and certs/; gone at the end of the test. */
+/** Returns its folder, with its own .dev/ and certs/; gone at the end of the test. */
 export function checkout(t: Test): string {
   const folder = t.testdir({ test: { support: {} } })
   for (const name of ['scripts', 'test/support/authority.ts', 'package.json', 'package-lock.json']) cpSync(join(ROOT, name), join(folder, name), { recursive: true })

@@ -7,7 +7,7 @@ import type { Terminal } from './terminal.ts'
 
 export const DOCS = join(import.meta.dirname, '../../docs')
 
-/** Takes the path of a page below docs/. */
+/** `path` is that of a page below docs/. */
 export const pageOf = (path: string): Page => readPage(readFileSync(join(DOCS, path), 'utf8'))
 
 /** The names by which the pages reach a gateway on this machine. */

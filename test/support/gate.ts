@@ -71,7 +71,7 @@ export function far(realm: Realm, host: string, port: number): Readonly<Record<s
   return { url: `https://${host}:${port}`, connect: `127.0.0.1:${port}`, ca: realm.caFile }
 }
 
-/** Writes a configuration; gives the file's name. YAML reads JSON. */
+/** Writes a configuration; returns the file's name. YAML reads JSON. */
 export async function writeConfiguration(realm: Realm, wish: GateWish): Promise<string> {
   const own = await realm.certificate('gate', { names: [...SERVICES.flatMap((s) => [storageHost(s), storageHost(s, `${ACCOUNT}-secondary`)]), ...(wish.names ?? [])] })
   const entries = Object.entries(wish.storage ?? {}) as [Service, Far][]

@@ -23,7 +23,7 @@ export interface Page {
 
 const FENCE = /^```(\S+) ([^\n]+)\n([^]*?)^```$/gm
 
-/** Takes a page in Markdown. Gives its marked blocks; throws on a mark that cannot be read, naming the line. */
+/** Given a page in Markdown, returns its marked blocks; throws on a mark that cannot be read, naming the line. */
 export function readPage(markdown: string): Page {
   const blocks: Block[] = []
   for (const { 0: whole, 2: marks = '', 3: text = '', index } of markdown.matchAll(FENCE)) {
@@ -54,7 +54,7 @@ function readMarks(marks: string, where: string): Block['does'] {
 /** What separates the output of one block from the next: `\x1e`, the block's number, its exit code. */
 const MARK = String.raw`printf '\036%d %d\n'`
 
-/** Takes blocks. Gives one bash script: what a block sets is there in the next, as in a terminal. */
+/** Given blocks, returns one bash script: what a block sets is there in the next, as in a terminal. */
 export function scriptOf(blocks: readonly Block[]): string {
   return blocks.map((block, at) => `${commandOf(block, at)}\n${MARK} ${at} $?\n`).join('')
 }
@@ -74,7 +74,7 @@ export interface Ran {
   readonly output: string
 }
 
-/** Takes what such a script wrote. Gives what each block did, as far as it got. */
+/** Given what such a script wrote, returns what each block did, as far as it got. */
 export function readRun(output: string): Ran[] {
   const parts = output.split(/\x1E(\d+) (\d+)\n/)
   const ran: Ran[] = []
@@ -82,7 +82,7 @@ export function readRun(output: string): Ran[] {
   return ran
 }
 
-/** Gives the first of the lines that the output does not have after those before it; undefined when it has all. */
+/** Returns the first of the lines that the output does not have after those before it; undefined when it has all. */
 export function missingLine(shows: readonly string[], output: string): string | undefined {
   const lines = output.split('\n').map((line) => line.trimEnd())
   let from = 0

@@ -13,15 +13,15 @@ export const NODE = '/app/node_modules/.bin/node'
 
 export interface Store {
   readonly folder: string
-  /** Runs podman; throws when it fails. Gives its standard output. */
+  /** Runs podman; throws when it fails. Returns its standard output. */
   podman(...args: string[]): string
   /** As `podman`. */
   buildah(...args: string[]): string
   /** Runs podman to whatever end. */
   tryPodman(...args: string[]): Ran
-  /** `npm run image` in a copy of the checkout, into this store. Gives the image's id. */
+  /** `npm run image` in a copy of the checkout, into this store. Returns the image's id. */
   build(checkout: string, ...args: string[]): string
-  /** Mounts an image. Gives its root folder. */
+  /** Mounts an image. Returns its root folder. */
   mount(image: string): string
 }
 
@@ -45,7 +45,7 @@ export function createStore(t: Test): Store {
   }
 }
 
-/** Copies what an image is made of, so that nobody edits it between two builds. Gives the copy's folder. */
+/** Copies what an image is made of, so that nobody edits it between two builds. Returns the copy's folder. */
 export function copyCheckout(to: string): string {
   for (const part of ['src', 'scripts', 'package.json', 'package-lock.json', 'Dockerfile', '.dockerignore']) cpSync(join(ROOT, part), join(to, part), { recursive: true })
   return to
@@ -64,12 +64,12 @@ export const PROBE = [NODE, '-e', `require('node:https').get({ host: '127.0.0.1'
   reply => { console.log(reply.socket.getProtocol(), reply.statusCode, reply.headers['x-tidegate-reason']); process.exit(reply.headers['x-tidegate-reason'] === 'host-unknown' ? 0 : 1) })
   .on('error', error => { console.error(error.message); process.exit(1) })`] as const
 
-/** Takes a process of the host's. Gives a field of /proc/PID/status. */
+/** Given a process of the host's, returns a field of /proc/PID/status. */
 export function statusOf(pid: number, field: string): string {
   return new RegExp(`^${field}:\\s*(.*)$`, 'm').exec(output('cat', [`/proc/${pid}/status`]))?.[1]?.trim() ?? ''
 }
 
-/** Takes a process of the host's. Gives the ports that anything in its network namespace listens on, sorted. */
+/** Given a process of the host's, returns the ports that anything in its network namespace listens on, sorted. */
 export function listeningPorts(pid: number): readonly number[] {
   const lines = ['tcp', 'tcp6'].flatMap((table) => run('cat', [`/proc/${pid}/net/${table}`]).stdout.split('\n'))
   const LISTEN = '0A'

@@ -9,7 +9,7 @@ const MUST_NOT_SKIP = 'TIDEGATE_OPS'
 const ALSO = ['/usr/sbin', '/sbin']
 export const SEARCHED = [process.env['PATH'] ?? '', ...ALSO].join(delimiter)
 
-/** Takes names of programs. Gives tap's `skip`: why the test cannot run, false where it can or where it has to. */
+/** Given names of programs, returns tap's `skip`: why the test cannot run, false where it can or where it has to. */
 export function without(...programs: readonly string[]): string | false {
   if (process.env[MUST_NOT_SKIP] === 'all') return false
   const missing = programs.filter((program) => !isThere(program))
@@ -33,7 +33,7 @@ export const slow: string | false = process.env['TIDEGATE_SLOW'] === 'all' ? fal
 const APART = ['--mount', '--pid', '--fork', '--cgroup', '--ipc', '--net', '--uts']
 const MOUNTS = 'mount -t tmpfs tmpfs /mnt && mkdir /mnt/lower /mnt/upper /mnt/work /mnt/all && mount -t overlay overlay -o lowerdir=/mnt/lower,upperdir=/mnt/upper,workdir=/mnt/work /mnt/all'
 
-/** Takes names of programs for containers. Gives tap's `skip`: as `without`, and why where a machine lets nobody make namespaces and mounts, whatever it has installed. */
+/** Given names of programs for containers, returns tap's `skip`: as `without`, and why where a machine lets nobody make namespaces and mounts, whatever it has installed. */
 export function withoutContainers(...programs: readonly string[]): string | false {
   const missing = without(...programs)
   if (missing !== false) return missing
@@ -54,7 +54,7 @@ export interface RunOptions {
   readonly input?: string
 }
 
-/** Runs a program to its end, one of Node's without what tap loads into every process that it sees started. Gives what it said; throws when it cannot be run. */
+/** Runs a program to its end, one of Node's without what tap loads into every process that it sees started. Returns what it said; throws when it cannot be run. */
 export function run(program: string, args: readonly string[], { cwd, env = {}, input = '' }: RunOptions = {}): Ran {
   const { status, signal, stdout, stderr, error } = spawnSync('/usr/bin/env', ['-u', 'NODE_OPTIONS', program, ...args], {
     encoding: 'utf8', input, maxBuffer: 1 << 28, env: { ...process.env, PATH: SEARCHED, ...env }, ...(cwd === undefined ? {} : { cwd }),
@@ -63,7 +63,7 @@ export function run(program: string, args: readonly string[], { cwd, env = {}, i
   return { code: signal ?? status ?? 1, stdout, stderr }
 }
 
-/** As `run`; throws with what it said when it fails. Gives its standard output. */
+/** As `run`; throws with what it said when it fails. Returns its standard output. */
 export function output(program: string, args: readonly string[], options: RunOptions = {}): string {
   const { code, stdout, stderr } = run(program, args, options)
   if (code !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${code}\n${stdout}${stderr}`)

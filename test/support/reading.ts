@@ -15,7 +15,7 @@ export class Message {
   readonly headerLines: readonly string[]
   readonly head: string
   length = 0
-  /** Whether the body came to its end. */
+  /** True if the body came to its end. */
   complete = false
   /** Sizes of the chunks, where it came in chunks. */
   readonly chunks: number[] = []

@@ -28,7 +28,7 @@ export interface Realm {
   /** Base64, as an account has them. */
   readonly key1: string
   readonly key2: string
-  /** Writes a file, for its owner alone; gives its path. */
+  /** Writes a file, for its owner alone; returns its path. */
   write(name: string, text: string): string
   /** Issues a certificate by the realm's authority, or by `by`, and writes it. */
   certificate(name: string, wish: Wish, by?: Authority): Promise<Pair>

@@ -8,7 +8,7 @@ export const ROOTLESS = ['unshare', 'setpriv', 'newuidmap', 'newgidmap'] as cons
 const UID = 2000
 const NAME = 'tidegate-test'
 
-/** Takes a folder that everybody may enter, and a script for sh. Runs it as that user, at home in the folder; gives how it ended. Needs root. */
+/** Runs a script for sh as that user, at home in a folder that everybody may enter. Returns how it ended. Needs root. */
 export function runRootless(folder: string, script: string): Ran {
   const [home, runtime] = ['home', 'runtime'].map((name) => join(folder, name)) as [string, string]
   for (const place of [home, runtime]) {

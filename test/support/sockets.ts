@@ -54,20 +54,20 @@ export class Client<S extends Socket = Socket> {
     }
   }
 
-  /** A request with these header lines beside Host; gives its reply. */
+  /** A request with these header lines beside Host; returns its reply. */
   async ask(line: string, headers: readonly string[] = [], body: string | Buffer = ''): Promise<Message> {
     const own = headers.some((header) => /^host:/i.test(header)) ? [] : [`Host: ${storageHost('blob')}`]
     return await this.request([`${line} HTTP/1.1`, ...own, ...headers, '', ''].join('\r\n'), body)
   }
 
-  /** Sends a head as it stands, then a body; gives the whole reply. */
+  /** Sends a head as it stands, then a body; returns the whole reply. */
   async request(head: string, body: string | Buffer = ''): Promise<Message> {
     const number = this.expect(head)
     await this.send(Buffer.concat([Buffer.from(head, 'latin1'), typeof body === 'string' ? Buffer.from(body, 'latin1') : body]))
     return await this.reply(number)
   }
 
-  /** Notes that a request goes out, so that its reply is read rightly. Gives the reply's number. */
+  /** Notes that a request goes out, so that its reply is read rightly. Returns the reply's number. */
   expect(head: string): number {
     this.#awaited.push(head.slice(0, head.indexOf(' ')))
     return this.#awaited.length

@@ -39,7 +39,7 @@ exec /usr/bin/env -i container=podman PATH=/usr/bin:/usr/sbin /lib/systemd/syste
 `
 
 export interface Systemd {
-  /** Runs a program beside it, as root. Gives its standard output; throws when it fails. */
+  /** Runs a program beside it, as root. Returns its standard output; throws when it fails. */
   inside(...command: string[]): string
   tryInside(...command: string[]): Ran
   /** A property of the unit, as `systemctl show` has it. */
@@ -48,7 +48,7 @@ export interface Systemd {
   journal(): string
 }
 
-/** Takes files for /etc/tidegate. Starts systemd, without the unit; ends it, and all under it, with `t`. Needs root. */
+/** Starts systemd with the given files in /etc/tidegate, without the unit; ends it, and all under it, with `t`. Needs root. */
 export async function startSystemd(t: Test, files: Readonly<Record<string, string>>): Promise<Systemd> {
   const folder = mkdtempSync(join(tmpdir(), 'tidegate-systemd-'))
   output('mkdir', [join(folder, 'etc')])

@@ -18,7 +18,7 @@ export const missingTerminal: string | undefined = [
 ].find(([, there]) => !there())?.[0]
 
 export interface Terminal {
-  /** Runs a bash script in the folder, with output and errors in one; gives them when it has ended. What it leaves running goes on. */
+  /** Runs a bash script in the folder, with output and errors in one; returns them when it has ended. What it leaves running goes on. */
   run(script: string): Promise<string>
 }
 

@@ -89,7 +89,7 @@ export async function wire(test: Test, port: number): Promise<Wire> {
   return made
 }
 
-/** Sends a hello; gives the connection once there is a ServerHello, an alert or an end. */
+/** Sends a hello; returns the connection once there is a ServerHello, an alert or an end. */
 export async function answerTo(test: Test, port: number, hello: Buffer): Promise<Wire> {
   const made = await wire(test, port)
   made.send(hello)

@@ -27,7 +27,7 @@ const nameless = await credential('ec')
 
 type Ask = (options: ConnectionOptions) => Promise<string>
 
-/** A server with the store behind it. Gives the fingerprint of what a client is shown, or the code of the fault. */
+/** A server with the store behind it. Returns the fingerprint of what a client is shown, or the code of the fault. */
 async function listen(test: Test, store: CertStore): Promise<Ask> {
   const byName: TlsOptions = store.needsServerName ? {
     SNICallback(this: TLSSocket, name, done) {

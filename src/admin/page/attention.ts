@@ -77,7 +77,7 @@ const RULES: readonly Rule[] = [
 
 const ORDER: readonly Level[] = ['bad', 'warn', 'note']
 
-/** Takes a view. Gives what needs attention, worst first; empty where nothing does. */
+/** Given a view, returns what needs attention, worst first; empty where nothing does. */
 export function attentionOf(view: View): Attention[] {
   return RULES.flatMap((rule) => rule(view)).toSorted((a, b) => ORDER.indexOf(a.level) - ORDER.indexOf(b.level))
 }
@@ -89,7 +89,7 @@ export interface Headline {
   readonly sentence: string
 }
 
-/** Takes the view and what needs attention. Never `good` while something is for now. */
+/** Returns the headline for a view and what needs attention. Never `good` while something is urgent. */
 export function headlineOf(view: View, attention: readonly Attention[]): Headline {
   const now = attention.filter(({ level }) => level === 'bad').length
   const passed = view.requests.recent === 0 ? '' : `, ${percent(1 - refusedShare(view))} passed`

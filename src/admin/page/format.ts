@@ -26,7 +26,7 @@ export function percent(share: number | null): string {
   return `${value > 0 && value < 10 || value > 99 && value < 100 ? value.toFixed(1) : Math.round(value)} %`
 }
 
-/** Takes seconds, of a quantile: 0.8 ms, 12 ms, 1.5 s. Infinity is beyond the last bucket, which `longest` is. */
+/** Returns the text for a quantile in seconds: 0.8 ms, 12 ms, 1.5 s. Infinity lies beyond the last bucket, `longest`. */
 export function latency(seconds: number | null, longest = 60): string {
   if (seconds === null) return NOTHING
   if (!Number.isFinite(seconds)) return `> ${longest} s`
@@ -40,7 +40,7 @@ export function rate(value: number, seconds: number): string {
   return `${each === 0 || each >= 10 ? count(each) : each < 0.1 ? '< 0.1' : each.toFixed(1)} /s`
 }
 
-/** Takes seconds. Gives the two largest units: 3 d 4 h, 12 min, 8 s. */
+/** Given seconds, returns the two largest units: 3 d 4 h, 12 min, 8 s. */
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds))
   if (whole >= DAY) return joined(whole, DAY, 'd', HOUR, 'h')

@@ -20,7 +20,7 @@ const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '
 // Control characters are no HTML; directional ones could make a text read as another.
 const INVISIBLE = /[\p{Cc}\p{Cf}\u2028\u2029]/gu
 
-/** Takes any text. Gives it as text of an element or of a quoted attribute; what cannot be seen becomes U+FFFD. */
+/** Given any text, returns it as text of an element or of a quoted attribute; what cannot be seen becomes U+FFFD. */
 export function escape(text: string): string {
   return text.replace(INVISIBLE, (c) => (c === '\n' || c === '\t' ? ' ' : '\uFFFD')).replace(/[&<>"'`]/g, (c) => ESCAPES[c] ?? c)
 }
@@ -30,7 +30,7 @@ export function html(texts: TemplateStringsArray, ...parts: readonly Part[]): Ht
   return new Html(texts.map((text, i) => text + (i < parts.length ? render(parts[i]) : '')).join(''))
 }
 
-/** Takes a text of this program, a style sheet or a script. Gives it unescaped; nothing from outside may go in. */
+/** Given a text of this program, a style sheet or a script, returns it unescaped; nothing from outside may go in. */
 export function fixed(text: string): Html {
   return new Html(text)
 }

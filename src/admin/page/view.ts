@@ -89,7 +89,7 @@ export interface View {
 }
 
 
-/** Takes what the supervisor knows. Gives what the page shows; what is missing there is empty or zero here. */
+/** Given what the supervisor knows, returns what the page shows; what is missing there is empty or zero here. */
 export function viewOf(facts: PageFacts): View {
   const { loaded, now, missing, versions, issuers, refusedBy, offers } = facts
   const reading = new Reading(facts.numbers, facts.before)

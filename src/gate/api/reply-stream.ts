@@ -18,7 +18,7 @@ export interface ReplyEvents {
   /** May throw to refuse the reply. */
   readonly onHead: (head: ResponseHead) => void
   readonly onBytes: (count: number) => void
-  /** After the head; gives the error that ends the stream. */
+  /** After the head; returns the error that ends the stream. */
   readonly onBroken: (failure: UpstreamFailure) => Error
 }
 

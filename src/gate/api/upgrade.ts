@@ -23,7 +23,7 @@ export interface UpgradeContext {
   readonly context: Pick<TransactionContext, 'requestId'>
 }
 
-/** Whether a request asks for a WebSocket, as RFC 6455 section 4.1 writes it, on a route that carries them. */
+/** Returns whether a request asks for a WebSocket, as RFC 6455 section 4.1 writes it, on a route that carries them. */
 export function wantsTunnel(request: IncomingMessage, { sites }: Snapshot): boolean {
   if (!asksForWebSocket(request)) return false
   const { host } = request.headers
@@ -44,7 +44,7 @@ function asksForWebSocket({ method, headers, httpVersion }: IncomingMessage): bo
     && headers['transfer-encoding'] === undefined && (headers['content-length'] ?? '0') === '0'
 }
 
-/** Takes over the connection of such a request. `early` is what the client sent behind its head. */
+/** Carries the connection of such a request from here on. `early` is what the client sent behind its head. */
 export function carryUpgrade(request: IncomingMessage, socket: TLSSocket, early: Buffer, judged: UpgradeContext, context: TunnelContext): void {
   try {
     const { permit, fields } = judge(request, socket, judged)

@@ -27,7 +27,7 @@ export class Endings {
     this.#options = options
   }
 
-  /** Takes an error of Node's parser or of its timers; told again for all that still comes on the connection. */
+  /** Handles an error of Node's parser or of its timers. Node repeats it for all that still comes on the connection. */
   unparsable(error: NodeJS.ErrnoException, socket: TLSSocket): void {
     if (socket.destroyed || error.code === 'ECONNRESET' || arrivalOf(socket)?.tlsVersion === '') {
       socket.destroy()

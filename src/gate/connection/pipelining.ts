@@ -31,7 +31,7 @@ interface Carrying extends Socket { [TURNS]?: Turns }
 
 /**
  * Calls `begin` when it is the turn of this reply's request, at once for most; never, where the connection ends before.
- * Gives false, and does nothing, where too many wait.
+ * Returns false, and does nothing, where too many wait.
  */
 export function takeTurn(reply: ServerResponse, begin: () => void): boolean {
   const turns = turnsOf(reply.req.socket)

@@ -43,7 +43,7 @@ interface Track {
 
 type Phase = Exchange['state'] | 'collecting' | 'flushing'
 
-/** Starts watching; gives the function that stops it. */
+/** Starts watching; returns the function that stops it. */
 export function keepPace(options: PaceOptions): () => void {
   const keeper = new PaceKeeper(options)
   const timer = setInterval(() => keeper.look(), Math.min(TICK_MS, Math.max(50, options.upstreamTimeout / 4)))
@@ -70,7 +70,7 @@ class PaceKeeper {
     void this.#lookCloser(stuck)
   }
 
-  /** Gives `stuck` where the kernel takes nothing for the client: whether the client takes it is to be seen there. */
+  /** Returns `stuck` where the kernel takes nothing for the client: whether the client takes it is to be seen there. */
   #watch(transaction: Transaction): 'stuck' | undefined {
     const { exchange, collected, reply } = transaction
     if (collected !== undefined) return this.#watchBody(transaction, 'collecting', collected)
@@ -131,7 +131,7 @@ class PaceKeeper {
     while (samples.length > 4 && now - (samples[2] ?? now) >= WINDOW * 1000) samples.splice(0, 2)
   }
 
-  /** Whether less than the minimum moved over the last WINDOW; `slack` is what may have moved unseen, in bytes. */
+  /** Returns whether less than the minimum moved over the last WINDOW; `slack` is what may have moved unseen, in bytes. */
   #isSlow(samples: Samples, slack = 0): boolean {
     const [since = 0, before = 0] = samples
     const [now = 0, moved = 0] = samples.slice(-2)
@@ -151,7 +151,7 @@ const STEP_WITHIN_MS = 16_000
 /**
  * What a system acknowledges moves in steps: it opens its window only when a good part of its buffer is free again (RFC 9293
  * section 3.8.6.2.2). A reader that still makes steps may have taken nearly one more than can be seen from here.
- * Gives the largest of them in bytes; 0 for who has stopped.
+ * Returns the largest step in bytes; 0 for a reader that has stopped.
  */
 export function largestStep(samples: Samples): number {
   const now = samples.at(-2) ?? 0
@@ -171,7 +171,7 @@ function awaitReply(transaction: Transaction, exchange: Exchange, options: PaceO
   if (monotonic() - since >= limit) exchange.fail(new UpstreamFailure('timeout', 'NO_REPLY'))
 }
 
-/** Whether it is the client that is waited for: to send its body, or to read the reply. */
+/** Returns whether it is the client that is waited for: to send its body, or to read the reply. */
 function isWaitedFor({ exchange, reply }: Transaction): boolean {
   if (exchange === undefined || exchange.state === 'over') return true
   const sending = !exchange.bodyDone && !exchange.bodyHeld

@@ -25,7 +25,7 @@ export interface BatchFacts {
 
 export interface JudgedBatch {
   readonly body: Buffer
-  /** Whether any part was edited. */
+  /** True if any part was edited. */
   readonly edited: boolean
   readonly verdicts: readonly SasVerdict[]
 }

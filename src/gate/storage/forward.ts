@@ -23,7 +23,7 @@ export function upstreamHead(method: string, target: string, origin: Origin, fie
   return `${method} ${target} HTTP/1.1\r\nHost: ${origin.host}\r\n${fields.lines}Via: ${via}\r\n${extra}\r\n`
 }
 
-/** Whether the request has a body that must be carried. */
+/** Returns whether the request has a body that must be carried. */
 export function hasBody(fields: RequestFields): boolean {
   return fields.chunked || (fields.contentLength ?? 0) > 0
 }

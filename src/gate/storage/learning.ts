@@ -6,7 +6,7 @@ import type { StorageRoute } from '../../upstream/routes.ts'
 import type { StoragePermit } from '../admit.ts'
 import { fieldValue } from '../headers.ts'
 
-/** Whether this request asks for a user delegation key: `POST /?restype=service&comp=userdelegationkey`. */
+/** Returns whether this request asks for a user delegation key: `POST /?restype=service&comp=userdelegationkey`. */
 export function asksForKey(method: string, { route, target }: StoragePermit): boolean {
   if (method !== 'POST' || route.learned === undefined || target.path !== '/' || target.query === undefined) return false
   const parts = target.query.toLowerCase().split('&')

@@ -55,7 +55,7 @@ const READERS: ReadonlyMap<string, (name: string, value: string, facts: SourceFa
 export const SOURCE_FIELDS: readonly string[] = [...READERS.keys()]
 
 /**
- * Judges a request's source fields. Gives each as it is sent upstream; refuses with `copy-source-plaintext`,
+ * Judges a request's source fields. Returns each as it is sent upstream; refuses with `copy-source-plaintext`,
  * `copy-source-unknown` or the `sas-*` reason of the source's own SAS.
  */
 export function judgeSources(sources: ReadonlyMap<string, string>, facts: SourceFacts): Map<string, JudgedSource> {

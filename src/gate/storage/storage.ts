@@ -21,7 +21,7 @@ export interface StorageContext {
   readonly wallClock: () => number
   /** Since when memory is short, monotonic ms; undefined while it is not. */
   readonly shedSince: () => number | undefined
-  /** Takes what is thrown once a batch has been read. */
+  /** Called with what is thrown after a batch has been read. */
   readonly broken: (transaction: Transaction, error: unknown) => void
 }
 

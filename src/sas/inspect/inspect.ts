@@ -176,7 +176,7 @@ function* whyPassed({ outcome, query, slot, wouldRefuse }: SasVerdict, { token, 
   if (wouldRefuse !== undefined) yield `storage.sas.accept would refuse it (${wouldRefuse}) if its mode were refuse`
   const sip = outcome === 'tightened' ? readQuery(query).values.sip : values?.sip
   if (outcome === 'tightened' && values?.spr !== 'https') yield `it allows plain http: it is sent upstream signed again with ${slot ?? 'a key'}, https only`
-  if (outcome === 'tightened' && sip !== values?.sip) yield `its addresses are checked here and sent upstream as ${sip ?? 'none'} (storage.sas.sip: ${policy.sip})`
+  if (outcome === 'tightened' && sip !== values?.sip) yield `its addresses are checked here and sent upstream as ${sip ?? 'absent'} (storage.sas.sip: ${policy.sip})`
   if (values?.sip !== undefined && values.sip !== '') yield `only for clients in its address range; any other is refused (sas-source-ip)`
 }
 
