@@ -34,7 +34,7 @@ const OPTIONS = {
 
 const USAGE = 2
 
-/** Takes the arguments after `network`. Returns the exit code: 0, or 2 for faults and for wrong usage. */
+/** Given the arguments after `network`, returns the exit code: 0, or 2 for faults and for wrong usage. */
 export async function networkCommand(args: string[]): Promise<number> {
   const read = readArguments('network', { args, options: OPTIONS, allowPositionals: true })
   if (read === undefined) return USAGE
