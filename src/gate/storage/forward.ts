@@ -4,8 +4,8 @@ import type { Readable } from 'node:stream'
 import type { Origin, StorageRoute } from '../../upstream/routes.ts'
 import type { Refusal } from '../../refusal.ts'
 import type { RequestFields } from '../headers.ts'
-import type { KeyListener } from './learning.ts'
 import { Relay } from '../relay.ts'
+import type { ReplyStage } from '../reply-stages.ts'
 import type { Transaction } from '../transaction.ts'
 
 /** What forwarding needs of the process. */
@@ -36,10 +36,8 @@ export interface Dispatch {
   readonly target: string
   /** The body where it was read before, to be judged; the client's own stream otherwise. */
   readonly body?: Readable
-  /** Listens to the reply for a user delegation key. */
-  readonly listener?: KeyListener
-  /** The reply is that of an entity group transaction: its parts name entities. */
-  readonly batch?: boolean
+  /** What the reply passes on its way to the client, in this order; most have none. */
+  readonly stages?: readonly ReplyStage[]
 }
 
 /** Sends the request up; the reply, or the refusal, follows by itself. */

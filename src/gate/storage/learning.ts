@@ -5,12 +5,34 @@ import type { ResponseHead } from '../../upstream/response-head.ts'
 import type { StorageRoute } from '../../upstream/routes.ts'
 import type { StoragePermit } from '../admit.ts'
 import { fieldValue } from '../headers.ts'
+import type { ReplyStage } from '../reply-stages.ts'
 
 /** Returns whether this request asks for a user delegation key: `POST /?restype=service&comp=userdelegationkey`. */
 export function asksForKey(method: string, { route, target }: StoragePermit): boolean {
   if (method !== 'POST' || route.learned === undefined || target.path !== '/' || target.query === undefined) return false
   const parts = target.query.toLowerCase().split('&')
   return parts.includes('comp=userdelegationkey') && parts.includes('restype=service')
+}
+
+/** The stage that listens to a reply for a user delegation key. `now` returns milliseconds since the epoch. */
+export function learnKeys(route: StorageRoute, now: () => number): ReplyStage {
+  return (next) => {
+    const listener = new KeyListener(route, now)
+    return {
+      head: (head) => {
+        listener.head(head)
+        next.head(head)
+      },
+      data: (chunk) => {
+        listener.data(chunk)
+        return next.data(chunk)
+      },
+      end: () => {
+        listener.end()
+        next.end()
+      },
+    }
+  }
 }
 
 /** Listens to one reply as it passes. */

@@ -1,6 +1,10 @@
 // The few edits of a storage reply (spec/sas.md section 14): a signature in the header of a returned copy source is
 // hidden, and table replies name the entity on the gateway's own name.
+import { UpstreamFailure } from '../../upstream/failure.ts'
+import type { ResponseHead } from '../../upstream/response-head.ts'
 import type { Origin } from '../../upstream/routes.ts'
+import { fieldValue } from '../headers.ts'
+import { headFor, type ReplySink, type ReplyStage } from '../reply-stages.ts'
 
 /** In any spelling: the service gives the URL back as the client wrote it. */
 const SIGNATURE = /([?&](?:s|%[57]3)(?:i|%[46]9)(?:g|%[46]7)=)[^&#]*/gi
@@ -13,6 +17,42 @@ export function editReplyFields(fields: string[], isTable: boolean, origin: Orig
     if (name.length === 16 && name.toLowerCase() === 'x-ms-copy-source') fields[i + 1] = (fields[i + 1] as string).replace(SIGNATURE, '$1REDACTED')
     else if (isTable && isEntityField(name)) fields[i + 1] = onOurName(fields[i + 1] as string, origin, host)
   }
+}
+
+/** A batch's reply is held whole for its edits; 100 parts of a table's limits stay far below. */
+const BATCH_REPLY_LIMIT = 8 * 1024 * 1024
+
+/** The stage that edits the parts of an entity group transaction's reply; any other reply passes. */
+export function editBatchReplies(origin: Origin, host: string): ReplyStage {
+  return (next) => {
+    let held: { readonly head: ResponseHead; readonly pieces: Buffer[]; size: number } | undefined
+    return {
+      head: (head) => {
+        if (isMultipart(head)) held = { head, pieces: [], size: 0 }
+        else next.head(head)
+      },
+      data: (chunk) => {
+        if (held === undefined) return next.data(chunk)
+        held.size += chunk.length
+        if (held.size > BATCH_REPLY_LIMIT) throw new UpstreamFailure('reset', 'BATCH_REPLY_TOO_LARGE')
+        held.pieces.push(chunk)
+        return true
+      },
+      end: () => {
+        if (held !== undefined) writeWhole(held.head, Buffer.from(editBatchReply(Buffer.concat(held.pieces).toString('latin1'), origin, host), 'latin1'), next)
+        next.end()
+      },
+    }
+  }
+}
+
+function writeWhole(head: ResponseHead, body: Buffer, next: ReplySink): void {
+  next.head(headFor(head, body))
+  next.data(body)
+}
+
+function isMultipart(head: ResponseHead): boolean {
+  return head.framing !== 'none' && /^multipart\/mixed\b/i.test(fieldValue(head.headers, 'content-type') ?? '')
 }
 
 /** The same in the parts of a batch's reply. */

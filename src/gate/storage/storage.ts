@@ -8,7 +8,8 @@ import type { Snapshot, StoragePermit } from '../admit.ts'
 import { batchEdits, judgeBatch, readBatch, streamOf } from './batch.ts'
 import { forward, type Dispatch, type ForwardContext } from './forward.ts'
 import type { RequestFields } from '../headers.ts'
-import { KeyListener, asksForKey } from './learning.ts'
+import { asksForKey, learnKeys } from './learning.ts'
+import { editBatchReplies } from './reply-edits.ts'
 import { editFields } from './resign.ts'
 import { shedWhole } from '../shed.ts'
 import type { Transaction } from '../transaction.ts'
@@ -36,7 +37,7 @@ export function carryStorage(transaction: Transaction, permit: StoragePermit, sn
   const method = transaction.request.method ?? ''
   const dispatch: Dispatch = { route, fields, target: upstreamTarget }
   if (isBatch(route.service, method, target)) carryBatch(transaction, permit, dispatch, snapshot, context)
-  else if (asksForKey(method, permit)) forward(transaction, { ...dispatch, listener: new KeyListener(route, context.wallClock) }, context.forwarding)
+  else if (asksForKey(method, permit)) forward(transaction, { ...dispatch, stages: [learnKeys(route, context.wallClock)] }, context.forwarding)
   else forward(transaction, dispatch, context.forwarding)
 }
 
@@ -45,7 +46,9 @@ function carryBatch(transaction: Transaction, permit: StoragePermit, dispatch: D
   readBatch(transaction, dispatch.fields)
     .then((whole) => {
       const judged = judge(transaction, permit, whole, snapshot, context)
-      forward(transaction, { ...dispatch, ...judged, batch: permit.route.service === 'table' }, context.forwarding)
+      const { origin, service } = permit.route
+      const stages = service === 'table' ? [editBatchReplies(origin, transaction.fields?.host ?? '')] : []
+      forward(transaction, { ...dispatch, ...judged, stages }, context.forwarding)
     })
     .catch((error: unknown) => context.broken(transaction, error))
 }
