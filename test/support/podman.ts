@@ -1,5 +1,5 @@
 // A store of images and containers that belongs to one test, and is gone with it. What this machine lacks for containers is in
-// platform.md 4.5: runc, since crun does not know its cgroups, and limits that may be set without CAP_SYS_RESOURCE.
+// runc, since crun does not know its cgroups, and limits that may be set without CAP_SYS_RESOURCE.
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
