@@ -17,6 +17,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['inspect', { says: 'say what a shared access signature is and what the gateway would do with it', load: async () => (await import('./inspect.ts')).inspectCommand }],
   ['deny', { says: 'revoke single shared access signatures', load: async () => (await import('./deny.ts')).denyCommand }],
   ['network', { says: 'check the network plan, and write files for Azure and the sites', load: async () => (await import('./network.ts')).networkCommand }],
+  ['office', { says: 'manage the certificates, keys and bundles of offices', load: async () => (await import('./office.ts')).officeCommand }],
 ])
 
 function help(): string {

@@ -151,8 +151,10 @@ function checkSignature(certificate: X509Certificate): void {
 }
 
 /** What is wrong with the strength of a certificate's key; undefined where it is strong enough. */
-export function weakKey(certificate: X509Certificate): string | undefined {
-  const { asymmetricKeyType: type, asymmetricKeyDetails: { modulusLength = 0, namedCurve } = {} } = certificate.publicKey
+export const weakKey = (certificate: X509Certificate): string | undefined => weakPublicKey(certificate.publicKey)
+
+/** Returns what is wrong with the strength of a public key; undefined where it is strong enough. */
+export function weakPublicKey({ asymmetricKeyType: type, asymmetricKeyDetails: { modulusLength = 0, namedCurve } = {} }: KeyObject): string | undefined {
   if (type === 'rsa') return modulusLength < 2048 ? `an RSA key of ${modulusLength} bits` : undefined
   if (type === 'ec') return CURVES.includes(namedCurve) ? undefined : `an EC key on ${namedCurve ?? 'a curve without a name'}`
   return `a key of the kind ${type ?? 'unknown'}`
