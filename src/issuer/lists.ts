@@ -28,7 +28,7 @@ export async function makeList(signer: Signer, revoked: readonly RevokedFact[], 
 function entry({ serial, at, reason }: RevokedFact): { serialNumber: string; revocationDate: Date; reason?: X509CrlReason } {
   const code = REASONS[reason]
   // RFC 5280 section 5.3.1: `unspecified` is said by saying nothing.
-  return { serialNumber: serial, revocationDate: new Date(at), ...(code === 0 ? {} : { reason: code }) }
+  return { serialNumber: serial, revocationDate: new Date(at), ...(code === 0 ? {} : { reason: code as X509CrlReason }) }
 }
 
 export interface ReadList {

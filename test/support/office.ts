@@ -15,4 +15,4 @@ export function officeOutput(...args: string[]): string {
 }
 
 /** The same with --json, parsed. */
-export const officeJson = <T>(...args: string[]): T => JSON.parse(officeOutput(...args, '--json')) as T
+export const officeJson = (...args: string[]): unknown => JSON.parse(officeOutput(...args, '--json'))

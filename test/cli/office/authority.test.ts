@@ -33,7 +33,7 @@ await test('the root', async (t) => {
 })
 
 await test('a certificate of an office and one of a user', async (t) => {
-  const made = officeJson<{ serial: string; sha1: string; cert: string; key: string }>('issue', 'genoa', ...WITH, '--out', at('out'))
+  const made = officeJson('issue', 'genoa', ...WITH, '--out', at('out')) as { serial: string; sha1: string; cert: string; key: string }
   t.match(made, { cert: at('out/genoa.pem'), key: at('out/genoa.key') })
   t.equal(statSync(made.key).mode & 0o777, 0o600)
   t.match(verify(...inForce, '-purpose', 'sslclient', made.cert), { code: 0 })
@@ -102,7 +102,7 @@ await test('what is not allowed leaves the folder as it was', async (t) => {
 })
 
 await test('revoked: the list, the thumbprints, and nobody else', async (t) => {
-  const first = officeJson<{ serial: string }>('issue', 'porto', ...WITH, '--out', at('porto'))
+  const first = officeJson('issue', 'porto', ...WITH, '--out', at('porto')) as { serial: string }
   officeOutput('issue', 'porto', '--user', 'ugo', ...WITH, '--out', at('porto'))
   const thumbs = officeOutput('revoke', 'porto', ...WITH, '--reason', 'keyCompromise')
   t.equal(thumbs, `${output('openssl', ['x509', '-in', at('porto/porto.pem'), '-noout', '-fingerprint', '-sha1']).trim().replaceAll(':', '').split('=')[1]}\n`)
@@ -110,10 +110,10 @@ await test('revoked: the list, the thumbprints, and nobody else', async (t) => {
   for (const good of ['porto/porto-ugo.pem', 'out/genoa.pem']) t.match(verify(...inForce, at(good)), { code: 0 })
   const list = output('openssl', ['crl', '-in', join(AUTHORITY, 'crl.pem'), '-noout', '-text', '-CAfile', join(AUTHORITY, 'ca.pem')])
   for (const part of [/Authority Key Identifier/, /CRL Number: ?\n\s+2\n/, /Key Compromise/, new RegExp(first.serial, 'i')]) t.match(list, part)
-  const listed = officeJson<{ certificates: { serial: string; state: string; office: string; user: string | null }[] }>('list', '--authority', AUTHORITY)
+  const listed = officeJson('list', '--authority', AUTHORITY) as { certificates: { serial: string; state: string; office: string; user: string | null }[] }
   t.match(listed.certificates.find(({ serial }) => serial === first.serial), { office: 'porto', user: null, state: 'revoked' })
   t.match(office('revoke', '--serial', first.serial, ...WITH), { code: 2, stderr: /is revoked already/ })
-  const until = officeJson<{ until: string }>('crl', ...WITH, '--days', '7').until
+  const until = (officeJson('crl', ...WITH, '--days', '7') as { until: string }).until
   t.equal(output('openssl', ['crl', '-in', join(AUTHORITY, 'crl.pem'), '-noout', '-nextupdate', '-dateopt', 'iso_8601']).trim(), `nextUpdate=${until.replace('T', ' ').replace(/\.\d+/, '')}`)
 })
 
@@ -128,7 +128,7 @@ await test('renewed: in the overlap both, then one', async (t) => {
   officeOutput('renew', 'lisbon', '--revoke-old', ...WITH, '--out', at('three'))
   for (const file of [one, two]) t.match(verify(...inForce, file), { stderr: /certificate revoked/ })
   t.match(verify(...inForce, at('three/lisbon.pem')), { code: 0 })
-  const soon = officeJson<{ certificates: { office: string }[] }>('list', '--authority', AUTHORITY, '--expiring', '30')
+  const soon = officeJson('list', '--authority', AUTHORITY, '--expiring', '30') as { certificates: { office: string }[] }
   t.strictSame(soon.certificates.map(({ office: name }) => name), ['genoa'], 'only the one of a day')
 })
 
@@ -151,7 +151,7 @@ await test('for Azure', async (t) => {
 })
 
 await test('a second root, and the end of the first', async (t) => {
-  const made = officeJson<{ file: string }>('root', '--new', ...WITH)
+  const made = officeJson('root', '--new', ...WITH) as { file: string }
   t.equal(made.file, 'root-2.pem')
   officeOutput('issue', 'oslo', ...WITH, '--out', at('oslo'))
   for (const file of ['out/genoa.pem', 'oslo/oslo.pem']) t.match(verify(...inForce, at(file)), { code: 0 })
@@ -159,7 +159,7 @@ await test('a second root, and the end of the first', async (t) => {
   officeOutput('revoke', 'oslo', ...WITH)
   t.match(verify(...inForce, at('oslo/oslo.pem')), { stderr: /certificate revoked/ })
   t.match(verify(...inForce, at('porto/porto.pem')), { stderr: /certificate revoked/ })
-  const { roots } = officeJson<{ roots: { sha256: string; signs: boolean }[] }>('root', '--authority', AUTHORITY)
+  const { roots } = officeJson('root', '--authority', AUTHORITY) as { roots: { sha256: string; signs: boolean }[] }
   t.strictSame(roots.map(({ signs }) => signs), [false, true])
   t.match(office('root', '--drop', roots[0]?.sha256 ?? '', '--authority', AUTHORITY), { code: 0, stderr: /certificates of .*genoa/ })
   t.not(verify(at('out/genoa.pem')).code, 0)
