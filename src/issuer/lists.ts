@@ -3,14 +3,23 @@
 // oxlint-disable-next-line import/no-unassigned-import -- @peculiar/x509 needs this polyfill to be there before it
 import 'reflect-metadata'
 import type { X509Certificate } from 'node:crypto'
-import { AuthorityKeyIdentifierExtension, Extension, X509Certificate as Parsed, X509Crl, X509CrlGenerator, type X509CrlReason } from '@peculiar/x509'
+import { AuthorityKeyIdentifierExtension, Extension, X509Certificate as Parsed, X509Crl, X509CrlGenerator, X509CrlReason } from '@peculiar/x509'
 import { importSigner, publicPart, type Signer } from './certificates.ts'
 import { integer } from './der.ts'
 import { pem } from './private-key.ts'
-import { REASONS, type RevokedFact } from './record.ts'
+import type { Reason, RevokedFact } from './record.ts'
 
 const CRL_NUMBER = '2.5.29.20'
 const BLOCK = /-----BEGIN X509 CRL-----([A-Za-z0-9+/=\s]+)-----END X509 CRL-----/g
+
+const CODES: Readonly<Record<Reason, X509CrlReason | undefined>> = {
+  unspecified: undefined,
+  keyCompromise: X509CrlReason.keyCompromise,
+  affiliationChanged: X509CrlReason.affiliationChanged,
+  superseded: X509CrlReason.superseded,
+  cessationOfOperation: X509CrlReason.cessationOfOperation,
+  privilegeWithdrawn: X509CrlReason.privilegeWithdrawn,
+}
 
 /** Returns a signed list in PEM. Times are ms since the epoch. The key identifier is there because strongSwan asks for it. */
 export async function makeList(signer: Signer, revoked: readonly RevokedFact[], number: number, { now, until }: { now: number; until: number }): Promise<string> {
@@ -26,9 +35,9 @@ export async function makeList(signer: Signer, revoked: readonly RevokedFact[], 
 }
 
 function entry({ serial, at, reason }: RevokedFact): { serialNumber: string; revocationDate: Date; reason?: X509CrlReason } {
-  const code = REASONS[reason]
+  const code = CODES[reason]
   // RFC 5280 section 5.3.1: `unspecified` is said by saying nothing.
-  return { serialNumber: serial, revocationDate: new Date(at), ...(code === 0 ? {} : { reason: code as X509CrlReason }) }
+  return { serialNumber: serial, revocationDate: new Date(at), ...(code === undefined ? {} : { reason: code }) }
 }
 
 export interface ReadList {

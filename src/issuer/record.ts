@@ -6,10 +6,8 @@ export const KEY_CHOICES = ['rsa2048', 'p256'] as const
 export type KeyChoice = (typeof KEY_CHOICES)[number]
 
 /** Reasons of RFC 5280 section 5.3.1 that fit a client certificate. A hold is missing: nothing here could lift it. */
-export const REASONS = {
-  unspecified: 0, keyCompromise: 1, affiliationChanged: 3, superseded: 4, cessationOfOperation: 5, privilegeWithdrawn: 9,
-} as const
-export type Reason = keyof typeof REASONS
+export const REASONS = ['unspecified', 'keyCompromise', 'affiliationChanged', 'superseded', 'cessationOfOperation', 'privilegeWithdrawn'] as const
+export type Reason = (typeof REASONS)[number]
 
 /** Times are ISO 8601 in UTC; serials and digests are upper-case hexadecimal. */
 export interface IssuedFact extends Holder {

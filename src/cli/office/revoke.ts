@@ -1,13 +1,11 @@
 // tidegate office revoke, crl: ends certificates before their time, and keeps the lists that say so current.
 import { LIST_DAYS, renewLists, revoke } from '../../issuer/revoke.ts'
 import { checkHolder } from '../../issuer/names.ts'
-import { parseSerial, REASONS, type Reason } from '../../issuer/record.ts'
+import { parseSerial, REASONS } from '../../issuer/record.ts'
 import { LONGEST_DAYS } from '../../issuer/issue.ts'
 import { say } from '../voice.ts'
 import { needed, oneOf, onlyName, print, runOffice, TEXT, Usage, WITH_KEY, wholeNumber } from './run.ts'
 import { unlock } from './unlock.ts'
-
-const REASON_NAMES = Object.keys(REASONS) as [Reason, ...Reason[]]
 
 const REVOKE_HELP = `usage: tidegate office revoke NAME [--user USER] --authority DIR [--reason R]
        tidegate office revoke --serial HEX --authority DIR [--reason R]
@@ -18,8 +16,8 @@ Prints the SHA-1 thumbprints, one a line: Azure's VPN gateway takes those, since
   --authority DIR          the authority's folder
   --user USER              the certificates of this user
   --serial HEX             one certificate
-  --reason R               ${REASON_NAMES.slice(0, 3).join(', ')},
-                           ${REASON_NAMES.slice(3).join(', ')}; unspecified unless given
+  --reason R               ${REASONS.slice(0, 3).join(', ')},
+                           ${REASONS.slice(3).join(', ')}; unspecified unless given
   --passphrase-file FILE   the passphrase of the root's key; without it, it is asked for at the terminal
   --json                   what was revoked, as JSON
   --help                   this text
@@ -44,7 +42,7 @@ export function revokeCommand(args: string[]): Promise<number> {
   const options = { ...WITH_KEY, user: TEXT, serial: TEXT, reason: TEXT } as const
   return runOffice({ name: 'office revoke', help: REVOKE_HELP, options }, args, async (values, positionals) => {
     const directory = needed(values.authority, '--authority DIR')
-    const reason = oneOf(values.reason, '--reason', REASON_NAMES)
+    const reason = oneOf(values.reason, '--reason', REASONS)
     const which = values.serial === undefined ? named(positionals, values.user) : numbered(values.serial, positionals, values.user)
     const revoked = await revoke(directory, { which, reason, ...await unlock(directory, values['passphrase-file']) })
     print(values.json, { revoked: revoked.map(({ serial, office, user, sha1, sha256 }) => ({ serial, office, user: user ?? null, sha1, sha256 })) }, revoked.map(({ sha1 }) => sha1))
