@@ -3,7 +3,7 @@ import { helpHint, say } from './voice.ts'
 
 interface Subcommand {
   readonly says: string
-  /** Takes the arguments after the subcommand's name; gives the exit code. */
+  /** Loads the function that takes the arguments after the subcommand's name and returns the exit code. */
   readonly load: () => Promise<(args: string[]) => Promise<number>>
 }
 
@@ -28,7 +28,7 @@ Exit code: 0; 2 for wrong usage, a request that is not allowed or a folder in th
 `
 }
 
-/** Takes the arguments after `office`. Returns the exit code. */
+/** Runs `tidegate office` with the arguments after these words. Returns the exit code. */
 export async function officeCommand(args: string[]): Promise<number> {
   const [name, ...rest] = args
   if (name === '--help' || name === '-h' || name === 'help') {

@@ -59,7 +59,7 @@ export interface Dropped {
   readonly offices: readonly string[]
 }
 
-/** Takes a root out of ca.pem and its list out of crl.pem; its key is removed. `sha256` may be a beginning of 8 digits or more. */
+/** Removes a root from ca.pem, its list from crl.pem, and its key. `sha256` may be a beginning of 8 digits or more. */
 export function dropRoot(directory: string, sha256: string, now: number): Promise<Dropped> {
   return changeAuthority(directory, async (authority) => {
     const wanted = sha256.replaceAll(/[:\s]/g, '').toUpperCase()

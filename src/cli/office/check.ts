@@ -19,7 +19,7 @@ key usage must be clientAuth. With --authority alone, judges its roots and revoc
 Exit code: 0; 1 for findings; 2 for wrong usage and unreadable files.
 `
 
-/** Takes the arguments after `office check`. Returns the exit code. */
+/** Runs `tidegate office check` with the arguments after these words. Returns the exit code. */
 export function officeCheckCommand(args: string[]): Promise<number> {
   return runOffice({ name: 'office check', help: HELP, options: COMMON }, args, async (values, files) => {
     if (files.length === 0 && values.authority === undefined) throw new Usage('check needs a file or --authority DIR')

@@ -23,7 +23,7 @@ Exit code: 0; 2 for wrong usage and a folder that is not empty; 1 for anything e
 `
 const OPTIONS = { ...WITH_KEY, 'name': TEXT, 'key': TEXT, 'years': TEXT, 'no-passphrase': FLAG } as const
 
-/** Takes the arguments after `office init`. Returns the exit code. */
+/** Runs `tidegate office init` with the arguments after these words. Returns the exit code. */
 export function initCommand(args: string[]): Promise<number> {
   return runOffice({ name: 'office init', help: HELP, options: OPTIONS }, args, async (values, positionals) => {
     if (positionals.length > 0) throw new Usage('init takes no arguments beside its options')

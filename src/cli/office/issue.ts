@@ -42,7 +42,7 @@ const SHARED = { ...WITH_KEY, user: TEXT, csr: TEXT, key: TEXT, days: TEXT, dns:
 const ISSUE_OPTIONS = { ...SHARED, config: { ...TEXT, short: 'c' }, connect: { ...TEXT, multiple: true } } as const
 const RENEW_OPTIONS = { ...SHARED, 'revoke-old': FLAG } as const
 
-/** Takes the arguments after `office issue`. Returns the exit code. */
+/** Runs `tidegate office issue` with the arguments after these words. Returns the exit code. */
 export function issueCommand(args: string[]): Promise<number> {
   return runOffice({ name: 'office issue', help: ISSUE_HELP, options: ISSUE_OPTIONS }, args, async (values, positionals) => {
     const directory = needed(values.authority, '--authority DIR')
@@ -63,7 +63,7 @@ export function issueCommand(args: string[]): Promise<number> {
   })
 }
 
-/** Takes the arguments after `office renew`. Returns the exit code. */
+/** Runs `tidegate office renew` with the arguments after these words. Returns the exit code. */
 export function renewCommand(args: string[]): Promise<number> {
   return runOffice({ name: 'office renew', help: RENEW_HELP, options: RENEW_OPTIONS }, args, async (values, positionals) => {
     const directory = needed(values.authority, '--authority DIR')

@@ -17,7 +17,7 @@ Exit code: 0; 2 for wrong usage or a folder in the wrong state; 1 for anything e
 `
 const HEADS = ['SERIAL', 'OFFICE', 'USER', 'FROM', 'UNTIL', 'STATE', 'USE', 'SHA-1', 'SHA-256']
 
-/** Takes the arguments after `office list`. Returns the exit code. */
+/** Runs `tidegate office list` with the arguments after these words. Returns the exit code. */
 export function listCommand(args: string[]): Promise<number> {
   return runOffice({ name: 'office list', help: HELP, options: { ...COMMON, expiring: TEXT } as const }, args, async (values, positionals) => {
     if (positionals.length > 0) throw new Usage('list takes no arguments beside its options')

@@ -37,7 +37,7 @@ Writes the revocation lists of the authority's own roots again. A gateway refuse
 Exit code: 0; 2 for wrong usage or a folder in the wrong state; 1 for anything else.
 `
 
-/** Takes the arguments after `office revoke`. Returns the exit code. */
+/** Runs `tidegate office revoke` with the arguments after these words. Returns the exit code. */
 export function revokeCommand(args: string[]): Promise<number> {
   const options = { ...WITH_KEY, user: TEXT, serial: TEXT, reason: TEXT } as const
   return runOffice({ name: 'office revoke', help: REVOKE_HELP, options }, args, async (values, positionals) => {
@@ -64,7 +64,7 @@ function numbered(text: string, positionals: string[], user: string | undefined)
   return { serial }
 }
 
-/** Takes the arguments after `office crl`. Returns the exit code. */
+/** Runs `tidegate office crl` with the arguments after these words. Returns the exit code. */
 export function crlCommand(args: string[]): Promise<number> {
   return runOffice({ name: 'office crl', help: CRL_HELP, options: { ...WITH_KEY, days: TEXT } as const }, args, async (values, positionals) => {
     if (positionals.length > 0) throw new Usage('crl takes no arguments beside its options')

@@ -46,7 +46,7 @@ Exit code: 0; 2 for wrong usage, a root or list that cannot be trusted, or a fol
 `
 const OPTIONS = { ...WITH_KEY, azure: FLAG, new: FLAG, connect: FLAG, config: { ...TEXT, short: 'c' }, drop: TEXT, name: TEXT, key: TEXT, years: TEXT } as const
 
-/** Takes the arguments after `office root`. Returns the exit code. */
+/** Runs `tidegate office root` with the arguments after these words. Returns the exit code. */
 export function rootCommand(args: string[]): Promise<number> {
   return runOffice({ name: 'office root', help: ROOT_HELP, options: OPTIONS }, args, async (values, positionals) => {
     if (positionals.length > 0) throw new Usage('root takes no arguments beside its options')
@@ -99,7 +99,7 @@ function asJson(root: RootFile): object {
   return { file: `${name}.pem`, ...times, ...thumbprints(certificate), imported: key === undefined, azure: base64Of(root), pem }
 }
 
-/** Takes the arguments after `office import`. Returns the exit code. */
+/** Runs `tidegate office import` with the arguments after these words. Returns the exit code. */
 export function importCommand(args: string[]): Promise<number> {
   return runOffice({ name: 'office import', help: IMPORT_HELP, options: { ...COMMON, crl: TEXT } as const }, args, async (values, positionals) => {
     const directory = needed(values.authority, '--authority DIR')
