@@ -76,6 +76,7 @@ export function recordState(metrics: StateMetrics, loaded: Loaded, versions: Ver
   metrics.certificateExpiry.clear()
   metrics.configInfo.clear()
   for (const { name, use, validUntil } of certificatesOf(loaded)) metrics.certificateExpiry.child(name, use).value = validUntil / 1000
+  metrics.namesWithoutCertificate.child().value = loaded.uncovered.length
   metrics.generation.child().value = generation
   metrics.connectionsLimit.child().value = loaded.config.limits.connections
   metrics.configInfo.child(loaded.digest.slice(0, 16)).value = 1
@@ -108,6 +109,7 @@ export function statusOf({ loaded, generation, reloads, versions, addresses, num
     missing,
     configuration: { file: loaded.file, generation, hash: loaded.digest.slice(0, 16), warnings: loaded.warnings, reloads },
     certificates: certificatesOf(loaded).map((it) => ({ ...it, validUntil: new Date(it.validUntil).toISOString(), daysLeft: daysLeft(it, now) })),
+    namesWithoutCertificate: loaded.uncovered,
     listeners: addresses,
     routes: routesOf(loaded),
     refusals: refusalsIn(numbers),

@@ -36,7 +36,7 @@ export async function checkCommand(args: string[]): Promise<number> {
 
 async function findIn(file: string): Promise<Findings> {
   try {
-    const { warnings } = await loadConfig(file, { environment: process.env, now: Date.now() })
+    const { warnings } = await loadConfig(file, { environment: process.env, now: Date.now(), serves: true })
     return { faults: [], warnings }
   } catch (error) {
     if (error instanceof ConfigFaults) return error

@@ -47,7 +47,7 @@ function readOptions(args: string[]): { config?: string; json: boolean; help: bo
 
 async function load(file: string, json: boolean): Promise<Loaded | undefined> {
   try {
-    return await loadConfig(file, { environment: process.env, now: Date.now() })
+    return await loadConfig(file, { environment: process.env, now: Date.now(), serves: true })
   } catch (error) {
     if (!(error instanceof ConfigFaults)) throw error
     if (json) process.stdout.write(jsonFindings(error))

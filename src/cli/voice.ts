@@ -24,15 +24,26 @@ export function sayError(error: string, ...hints: readonly string[]): string {
 
 /** Given the findings of a configuration and its file, returns them as text for people, the warnings last. */
 export function sayFindings({ faults, warnings }: Findings, file: string): string {
-  return say(
-    ...faults.map(({ path, found, allowed }) => `error: ${path}: found ${found}; allowed: ${allowed}`),
-    ...warnings.map(({ path, found, allowed }) => `warning: ${path}: found ${found}; better: ${allowed}`),
+  return findingLines(faults, file, '', 'allowed') + findingLines(warnings, file, 'warning: ', 'better') + say(
     faults.length === 0 ? `${file} is in order` : `${count(faults.length, 'fault')} in ${file}`,
     ...(faults.length === 0 ? [] : ['hint: docs/configuration.md lists every key']),
   )
 }
 
-const plain = ({ path, found, allowed }: Fault): Fault => ({ path, found, allowed })
+/** `FILE:LINE:COLUMN: PATH: …`, as editors and compilers have it, so that both can be clicked on. */
+function findingLines(faults: readonly Fault[], file: string, kind: string, other: string): string {
+  return faults.map(({ path, found, allowed, line, column }) => {
+    const place = line === undefined ? '' : `${file}:${line}:${column ?? 1}: `
+    // Of the file as a whole, the place says all.
+    const about = line !== undefined && path.includes('/') ? '' : `${path}: `
+    return `${place === '' ? 'tidegate: error: ' : place}${about}${kind}${SAID.test(found) ? '' : 'found '}${found}; ${other}: ${allowed}\n`
+  }).join('')
+}
+
+/** Whole phrases, which `found` in front of them would spoil. */
+const SAID = /^(?:does not exist|permission denied|operation not permitted)|: (?:is|has) /
+
+const plain = ({ path, found, allowed, line, column }: Fault): Fault => ({ path, found, allowed, ...(line === undefined ? {} : { line }), ...(column === undefined ? {} : { column }) })
 
 /** The same for programs, one line. */
 export function jsonFindings({ faults, warnings }: Findings): string {

@@ -6,6 +6,9 @@ export interface Fault {
   readonly path: string
   readonly found: string
   readonly allowed: string
+  /** Where in the file it is, both from 1: of a missing key those of its section. Absent where no file was read. */
+  readonly line?: number
+  readonly column?: number
 }
 
 const LONGEST = 60

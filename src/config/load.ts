@@ -9,9 +9,11 @@ import type { RevocationList } from '../tls/crl.ts'
 import { readContents, type Contents } from './contents.ts'
 import { appendableHere, foundFile, readAll, readBounded, type Appendable, type FileRead, type ReadFile } from './disk.ts'
 import type { Fault } from './fault.ts'
+import { coverageOf, servedNames } from './names.ts'
 import { parseConfig } from './parse.ts'
 import type { NamedFile } from './read.ts'
 import type { Config } from './schema.ts'
+import { placesIn } from './text.ts'
 
 export interface Loaded {
   /** Absolute path of the configuration file. */
@@ -21,6 +23,8 @@ export interface Loaded {
   readonly digest: string
   /** In the order of `tls.certificates`. */
   readonly credentials: readonly Credential[]
+  /** Names that clients use and that none of the certificates covers. */
+  readonly uncovered: readonly string[]
   /** Of the APIs with a `clientCertificate`, by the API's name. */
   readonly clientCredentials: ReadonlyMap<string, Credential>
   /** By the account's name, newest first; an account without keys has an empty list. */
@@ -73,6 +77,8 @@ export interface Circumstances {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** ms since the epoch. */
   readonly now: number
+  /** The configuration is to be served: that no name has a certificate is a fault then. Commands that only read it pass nothing. */
+  readonly serves?: boolean
   /** Where files come from; the disk unless said. */
   readonly read?: ReadFile
   /** True if what is written can be; on the disk unless said. */
@@ -80,7 +86,7 @@ export interface Circumstances {
 }
 
 /** Given the name of a configuration file, returns the configuration with what its files hold, or throws ConfigFaults. */
-export async function loadConfig(name: string, { environment, now, read = readBounded, appendable = appendableHere }: Circumstances): Promise<Loaded> {
+export async function loadConfig(name: string, { environment, now, serves = false, read = readBounded, appendable = appendableHere }: Circumstances): Promise<Loaded> {
   const file = resolve(name)
   const text = await read(file)
   if (typeof text === 'string') throw new ConfigFaults(file, [{ path: file, found: text, allowed: 'a file that can be read' }], [])
@@ -90,9 +96,24 @@ export async function loadConfig(name: string, { environment, now, read = readBo
   const contents = readContents(named, held, now)
   const warnings = [...parsed.warnings, ...contents.warnings]
   const faults = [...(parsed.faults ?? []), ...contents.faults, ...await unwritable(parsed.files, appendable)]
-  if (parsed.faults !== undefined || faults.length > 0) throw new ConfigFaults(file, faults, warnings)
+  const placed = placer(text.bytes.toString('utf8'), file)
+  if (parsed.faults !== undefined || faults.length > 0) throw new ConfigFaults(file, placed(faults), placed(warnings))
   const { config, digest } = parsed
-  return Object.freeze({ file, config, digest, ...arrange(config, contents), warnings, files: [...new Set(named.map((n) => n.file))], contents: kept(file, text, held) })
+  const arranged = arrange(config, contents)
+  const coverage = coverageOf(servedNames(config), arranged.credentials)
+  if (serves && coverage.faults.length > 0) throw new ConfigFaults(file, placed(coverage.faults), placed(warnings))
+  const told = placed([...warnings, ...coverage.warnings])
+  return Object.freeze({ file, config, digest, ...arranged, uncovered: coverage.uncovered, warnings: told, files: [...new Set(named.map((n) => n.file))], contents: kept(file, text, held) })
+}
+
+/** Gives each fault its place in the text, which is read for that only where there is one. */
+function placer(text: string, file: string): (faults: readonly Fault[]) => Fault[] {
+  let placeOf: ReturnType<typeof placesIn> | undefined
+  return (faults) => faults.map((fault) => {
+    if (fault.line !== undefined) return fault
+    placeOf ??= placesIn(text)
+    return { ...fault, ...placeOf(fault.path === file ? '' : fault.path) }
+  })
 }
 
 async function unwritable(files: readonly NamedFile[], appendable: Appendable): Promise<Fault[]> {

@@ -2,7 +2,7 @@
 //
 // Off: aliases (a few bytes can name a billion), custom tags, merge keys. Error texts of the parser can hold pieces of
 // the file, so only their codes are told.
-import { LineCounter, isAlias, parseDocument, visit } from 'yaml'
+import { LineCounter, isAlias, isMap, isNode, isScalar, isSeq, parseDocument, visit, type Node } from 'yaml'
 import type { Fault } from './fault.ts'
 
 // With logLevel silent a second document would be dropped without an error.
@@ -29,5 +29,50 @@ export function readYaml(text: string, file: string): { value: unknown } | { fau
 }
 
 function fault(code: string, { line, col }: { line: number; col: number }, file: string): Fault {
-  return { path: `${file}:${line}:${col}`, found: code.toLowerCase().replaceAll('_', ' '), allowed: ALLOWED[code] ?? 'well-formed YAML' }
+  return { path: `${file}:${line}:${col}`, line, column: col, found: code.toLowerCase().replaceAll('_', ' '), allowed: ALLOWED[code] ?? 'well-formed YAML' }
 }
+
+/** Where something stands in a text, both from 1. */
+export interface Place {
+  readonly line: number
+  readonly column: number
+}
+
+const STEP = /\[(\d+)\]|"([^"]*)"|([^.[\]"]+)/g
+
+/**
+ * Returns what finds the place of a path such as `apis[1].upstream` in a configuration's text: that of its key, of a list
+ * that of the item. A path that is not in the text has the place of the deepest section on its way.
+ */
+export function placesIn(text: string): (path: string) => Place {
+  const lineCounter = new LineCounter()
+  const document = parseDocument(text, { ...YAML, lineCounter })
+  return (path) => {
+    let node: unknown = document.contents
+    let offset = 0
+    for (const [, index, quoted, word] of path.matchAll(STEP)) {
+      const next = index === undefined ? keyIn(node, quoted ?? word ?? '') : itemIn(node, Number(index))
+      if (next === undefined) break
+      ;({ node, offset } = next)
+    }
+    const { line, col } = lineCounter.linePos(offset)
+    return { line: Math.max(1, line), column: Math.max(1, col) }
+  }
+}
+
+interface Step {
+  readonly node: unknown
+  readonly offset: number
+}
+
+function keyIn(node: unknown, word: string): Step | undefined {
+  const pair = isMap(node) ? node.items.find(({ key }) => isScalar(key) && String(key.value) === word) : undefined
+  return pair === undefined || !isNode(pair.key) ? undefined : { node: pair.value, offset: startOf(pair.key) }
+}
+
+function itemIn(node: unknown, index: number): Step | undefined {
+  const item = isSeq(node) ? node.items[index] : undefined
+  return isNode(item) ? { node: item, offset: startOf(item) } : undefined
+}
+
+const startOf = (node: Node): number => node.range?.[0] ?? 0

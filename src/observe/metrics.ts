@@ -72,6 +72,7 @@ function stateFamilies() {
     logLinesDropped: counter('log_lines_dropped_total', 'Log lines lost because the sink was slow, full or gone.'),
     ready: gauge('ready', 'Whether the gateway takes traffic, by check.', 'check'),
     draining: gauge('draining', 'Whether the gateway is draining.'),
+    namesWithoutCertificate: gauge('names_without_certificate', 'Names that the configuration serves and no certificate covers.'),
     certificateExpiry: gauge('certificate_expiry_timestamp_seconds', 'When a certificate or list in use ends.', 'name', 'use'),
     reloads: counter('config_reloads_total', 'Reloads of the configuration.', 'result'),
     lastReloadSuccessful: gauge('config_last_reload_successful', 'Whether the last reload was applied.'),
@@ -111,7 +112,7 @@ export function createTrafficMetrics({ ofProcess = true } = {}): TrafficMetrics 
 export function createStateMetrics(): StateMetrics {
   const families = stateFamilies()
   for (const result of ['success', 'failure']) families.reloads.child(result)
-  for (const family of [families.draining, families.workers, families.workerRestarts, families.generation, families.lastReloadSuccessful]) family.child()
+  for (const family of [families.draining, families.workers, families.namesWithoutCertificate, families.workerRestarts, families.generation, families.lastReloadSuccessful]) family.child()
   return { ...families, registry: register(families) }
 }
 

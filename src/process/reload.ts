@@ -49,7 +49,7 @@ export class Reloader {
 
   /** Reads the whole configuration anew. */
   reload(): Promise<void> {
-    return this.#queue(async () => void await this.#attempt('SIGHUP', () => loadConfig(this.#loaded.file, { environment: process.env, now: Date.now() })))
+    return this.#queue(async () => void await this.#attempt('SIGHUP', () => loadConfig(this.#loaded.file, { environment: process.env, now: Date.now(), serves: true })))
   }
 
   /** Starts watching the files that the configuration in force names. */
@@ -81,7 +81,7 @@ export class Reloader {
     if (changed.length === 0 || !settled) return
     const { file, contents } = this.#loaded
     const read = (name: string): Promise<FileRead | string> => Promise.resolve((name === file ? contents.get(file) : found.get(name)) ?? 'does not exist')
-    const taken = await this.#attempt('files', () => loadConfig(file, { environment: process.env, now: Date.now(), read }))
+    const taken = await this.#attempt('files', () => loadConfig(file, { environment: process.env, now: Date.now(), serves: true, read }))
     if (!taken) this.#rejected = seen
   }
 

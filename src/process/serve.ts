@@ -8,6 +8,7 @@ import { createStateMetrics, type StateMetrics } from '../observe/metrics.ts'
 import type { Log } from '../observe/recorder.ts'
 import { buildAdmin } from '../admin/listener.ts'
 import { certificatesOf, EndsToTell } from '../admin/certificates.ts'
+import { bindFault } from './bind-fault.ts'
 import { addressText } from './messages.ts'
 import { Notifier } from '../host/systemd.ts'
 import { Readiness } from '../admin/readiness.ts'
@@ -47,7 +48,7 @@ export async function serve(loaded: Loaded): Promise<void> {
   const admin = openAdmin(running, reports)
   endGracefully(running, admin)
   reloadAtHangup(running)
-  await admin.listen({ host: listen.admin.host, port: listen.admin.port })
+  await admin.listen({ host: listen.admin.host, port: listen.admin.port }).catch((error: unknown) => Promise.reject(bindFault(error, 'listen.admin', listen.admin.host, listen.admin.port)))
   Object.assign(addresses, await running.supervisor.start(), { admin: addressText(admin.server.address()) })
   running.readiness.set('listeners', true)
   watch(running, reports)

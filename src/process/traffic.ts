@@ -2,6 +2,7 @@
 import type { Server } from 'node:net'
 import type { Config } from '../config/schema.ts'
 import { addressText, type Bound } from './messages.ts'
+import { bindFault } from './bind-fault.ts'
 import type { Parts } from './build.ts'
 
 export interface ListenOptions {
@@ -14,13 +15,13 @@ export interface ListenOptions {
 /** Connections that wait for accept; the kernel caps it at net.core.somaxconn. */
 const BACKLOG = 4096
 
-/** Binds the worker's listeners. Returns their addresses; rejects with the system's error. */
+/** Binds the worker's listeners. Returns their addresses; rejects with an error that names the key of the configuration. */
 export async function listen(parts: Parts, { listen: wanted }: Config, options: ListenOptions): Promise<Bound> {
   const how = { backlog: BACKLOG, exclusive: true, ...(options.shared ? { reusePort: true } : {}) }
   for (const server of [parts.server, parts.plain]) server?.on('error', acceptFaults(parts))
-  const tls = await bind(parts.server, { ...how, host: wanted.tls.host, port: options.ports.tls ?? wanted.tls.port })
+  const tls = await bind(parts.server, 'listen.tls', { ...how, host: wanted.tls.host, port: options.ports.tls ?? wanted.tls.port })
   if (parts.plain === undefined || wanted.plain === undefined) return { tls }
-  const plain = await bind(parts.plain, { ...how, host: wanted.plain.host, port: options.ports.plain ?? wanted.plain.port })
+  const plain = await bind(parts.plain, 'listen.plain', { ...how, host: wanted.plain.host, port: options.ports.plain ?? wanted.plain.port })
   return { tls, plain }
 }
 
@@ -35,11 +36,12 @@ function acceptFaults({ recorder }: Parts): (error: NodeJS.ErrnoException) => vo
   }
 }
 
-function bind(server: Server, where: { host: string; port: number; backlog: number; exclusive: boolean }): Promise<string> {
+function bind(server: Server, key: string, where: { host: string; port: number; backlog: number; exclusive: boolean }): Promise<string> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject)
+    const failed = (error: Error): void => reject(bindFault(error, key, where.host, where.port))
+    server.once('error', failed)
     server.listen(where, () => {
-      server.removeListener('error', reject)
+      server.removeListener('error', failed)
       resolve(addressText(server.address()))
     })
   })

@@ -169,9 +169,15 @@ function tell(message: FromWorker): void {
 }
 
 function failed(error: unknown): void {
-  tell({ kind: 'failed', why: error instanceof Error ? `${(error as NodeJS.ErrnoException).code ?? error.name}: ${error.message}` : 'unknown' })
+  tell({ kind: 'failed', why: error instanceof Error ? whyOf(error) : 'unknown' })
   process.exitCode = 1
   if (process.connected) process.disconnect?.()
+}
+
+/** Our own words stand alone; the system's have their code in front. */
+function whyOf(error: Error): string {
+  const code = (error as NodeJS.ErrnoException).code
+  return code === undefined && error.name === 'Error' ? error.message : `${code ?? error.name}: ${error.message}`
 }
 
 /** What came while the parts were built. */

@@ -3,7 +3,7 @@ import { t as root, test } from 'tap'
 import { createAuthority } from '../support/authority.ts'
 
 const authority = await createAuthority({ name: 'Tide test' })
-const { cert, key } = await authority.issue({ names: ['gateway.tide.example'] })
+const { cert, key } = await authority.issue({ names: ['gateway.tide.example', 'payroll.tide.example', 'tide.blob.tide.example'] })
 
 const TEXT = `
 listen: { tls: { port: 0 } }
@@ -34,7 +34,7 @@ await test('a warning does not stop anything', async (t) => {
   const { status, stderr } = check('--config', 'warned.yaml')
   t.equal(status, 0)
   t.equal(stderr, [
-    'tidegate: warning: storage.accounts[0].blob: found the path /tide, which a client\'s Shared Key signature does not survive; better: no path: reach an emulator by host name with connect',
+    'warned.yaml:2:59: storage.accounts[0].blob: warning: found the path /tide, which a client\'s Shared Key signature does not survive; better: no path: reach an emulator by host name with connect',
     'tidegate: warned.yaml is in order', ''].join('\n'))
 })
 
@@ -43,9 +43,9 @@ await test('every fault on a line of its own', async (t) => {
   t.equal(status, 2)
   t.equal(stdout, '')
   t.equal(stderr, [
-    'tidegate: error: listen.tls.prot: found an unknown key; allowed: one of host, port; did you mean port?',
-    'tidegate: error: listen.tls.port: found 99999; allowed: a whole number from 0 to 65535',
-    'tidegate: error: tls.certificates[0].key: found does not exist; allowed: a file that can be read',
+    'bad.yaml:2:31: listen.tls.prot: found an unknown key; allowed: one of host, port; did you mean port?',
+    'bad.yaml:2:18: listen.tls.port: found 99999; allowed: a whole number from 0 to 65535',
+    'bad.yaml:3:44: tls.certificates[0].key: does not exist; allowed: a file that can be read',
     'tidegate: 3 faults in bad.yaml',
     'tidegate: hint: docs/configuration.md lists every key', ''].join('\n'))
 })
@@ -57,13 +57,13 @@ await test('--json', async (t) => {
   const bad = check('--config', 'bad.yaml', '--json')
   t.match(bad, { status: 2, stderr: '' })
   const { faults } = JSON.parse(bad.stdout) as { faults: object[] }
-  t.strictSame(faults[1], { path: 'listen.tls.port', found: '99999', allowed: 'a whole number from 0 to 65535' })
+  t.strictSame(faults[1], { path: 'listen.tls.port', found: '99999', allowed: 'a whole number from 0 to 65535', line: 2, column: 18 })
   t.equal(faults.length, 3)
   t.equal(bad.stdout.trim().split('\n').length, 1)
 })
 
 await test('a file that cannot be read, or is no YAML', async (t) => {
-  t.match(check('--config', 'none.yaml'), { status: 2, stderr: /^tidegate: error: .*none\.yaml: found does not exist; allowed: a file that can be read\ntidegate: 1 fault in none\.yaml\n/ })
+  t.match(check('--config', 'none.yaml'), { status: 2, stderr: /^tidegate: error: .*none\.yaml: does not exist; allowed: a file that can be read\ntidegate: 1 fault in none\.yaml\n/ })
   t.match(check('--config', 'broken.yaml'), { status: 2, stderr: /broken\.yaml:1:\d+: found / })
 })
 

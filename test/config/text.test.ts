@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { readYaml } from '../../src/config/text.ts'
+import { placesIn, readYaml } from '../../src/config/text.ts'
 
 const read = (text: string) => readYaml(text, 'tide.yaml')
 
@@ -39,4 +39,11 @@ await test('a key may have any name', async (t) => {
 
 await test('deep nesting is a fault, not a crash', async (t) => {
   t.ok('faults' in read('['.repeat(100_000)))
+})
+
+await test('the place of a path: its key, its item, or the deepest section on the way', async (t) => {
+  const place = placesIn('listen:\n  tls: { port: 0, "odd key": 1 }\napis:\n  - name: a\n    host: b\n  - { name: c }\n')
+  const table: [string, number, number][] = [['listen', 1, 1], ['listen.tls.port', 2, 10], ['listen.tls."odd key"', 2, 19], ['listen.plain', 1, 1], ['apis[0].host', 5, 5], ['apis[1]', 6, 5], ['apis[1].host', 6, 5], ['apis[7].host', 3, 1], ['tls', 1, 1], ['', 1, 1]]
+  for (const [path, line, column] of table) t.strictSame(place(path), { line, column }, path)
+  t.strictSame(placesIn('')('listen'), { line: 1, column: 1 })
 })

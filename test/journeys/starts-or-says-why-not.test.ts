@@ -28,7 +28,7 @@ limits: { idleTimeout: soon }
   const gate = runGate(test, ['serve', '--config', file])
   test.equal(await gate.ended, 2)
   for (const path of ['listen.tls.port', 'listen.plan', 'tls.profile', 'tls.certificates[0].cert', 'tls.certificates[0].key', 'storage.accounts[0].keys[0]', 'storage.accounts[0].blob', 'limits.idleTimeout']) {
-    test.ok(gate.errors().includes(`error: ${path}: `), path)
+    test.match(gate.errors(), new RegExp(`^${file}:\\d+:\\d+: ${path.replaceAll(/[[\].]/g, '\\$&')}: `, 'm'), path)
   }
   test.strictSame(gate.text, [], 'nothing on standard output')
 
@@ -64,10 +64,25 @@ void t.test('a port in use: exit 1, and which', async (test) => {
     config.listen[listener] = { ...config.listen[listener], port }
     const gate = runGate(test, ['serve', '--config', realm.write(`${listener}.yaml`, JSON.stringify(config))])
     test.equal(await gate.ended, 1, listener)
-    test.match(gate.errors(), new RegExp(`^tidegate: error: .*EADDRINUSE.*:${port}`), gate.errors())
+    test.match(gate.errors(), new RegExp(`^tidegate: error: listen\\.${listener}\\.port: port ${port} of 127\\.0\\.0\\.1 is in use`), gate.errors())
     test.equal(gate.errors().includes('    at '), false, 'no stack')
     test.strictSame(gate.text.filter((line) => line.includes('"listening"')), [])
   }
+})
+
+void t.test('a certificate that covers no name that is served: a fault; one that misses a name: a warning, a metric, /status and the page', async (test) => {
+  const other = await realm.certificate('other', { names: ['elsewhere.example', '*.wrong.example'] })
+  const nobody = await writeConfiguration(realm, { storage: { blob: upstream.port }, tls: { certificates: [{ cert: other.certFile, key: other.keyFile }] } })
+  for (const command of ['check', 'serve']) {
+    const run = runGate(test, [command, '--config', nobody])
+    test.equal(await run.ended, 2)
+    test.match(run.errors(), /tidegate\.yaml:\d+:\d+: tls\.certificates: found .*elsewhere\.example.*tideoffice\.blob\.localhost/)
+  }
+  const gate = await serveGate(test, realm, { storage: { blob: upstream.port }, apis: [{ name: 'payroll', host: 'api.elsewhere.example', upstream: { url: `https://127.0.0.1:${upstream.port}`, ca: realm.caFile } }] })
+  test.equal(await gate.metric('tidegate_names_without_certificate'), 1)
+  test.match(gate.lines('configuration'), [{ path: 'apis[0].host', found: /api\.elsewhere\.example.*tideoffice\.blob\.localhost/ }])
+  test.match(JSON.parse((await gate.admin('/status')).text), { namesWithoutCertificate: ['api.elsewhere.example'] })
+  test.match((await gate.admin('/')).text, 'No certificate covers api.elsewhere.example')
 })
 
 void t.test('what listens says so, with everything there at zero', async (test) => {

@@ -43,6 +43,10 @@ const RULES: readonly Rule[] = [
     const what = `${name} (${first}) ${daysLeft < 0 ? 'has expired' : `ends in ${counted(daysLeft, 'day')}`}`
     return level === undefined ? [] : [{ level, what, todo: 'Put the renewed file in its place; it is applied within two seconds.', section: 'certificates' }]
   }),
+  ({ uncovered }) => (uncovered.length === 0 ? [] : [{
+    level: 'bad', what: `No certificate covers ${uncovered.slice(0, SHOWN).join(', ')}${uncovered.length > SHOWN ? ` and ${uncovered.length - SHOWN} more` : ''}`,
+    told: 'Names without a certificate', todo: 'Clients of these names cannot connect. Add a certificate that covers them to tls.certificates.', section: 'certificates',
+  }]),
   ({ configuration: { reloads: [last] } }) => (last?.result !== 'failure' ? [] : [{
     level: 'bad', what: `The last reload was refused: ${last.faults[0]?.path ?? 'unknown'}`, section: 'configuration',
     todo: 'The old configuration stays in force. Fix the file, run tidegate check, send SIGHUP.',

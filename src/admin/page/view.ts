@@ -74,6 +74,8 @@ export interface View {
   readonly tokens: Tally
   readonly openIssuers: readonly IssuerCount[]
   readonly certificates: readonly CertificateView[]
+  /** Names that clients use and that no certificate covers. */
+  readonly uncovered: readonly string[]
   readonly upstreams: readonly UpstreamView[]
   readonly configuration: { readonly file: string; readonly generation: number; readonly hash: string; readonly warnings: readonly Fault[]; readonly reloads: readonly ReloadRecord[] }
   readonly routes: readonly Route[]
@@ -105,6 +107,7 @@ export function viewOf(facts: PageFacts): View {
     tokens: reading.all('tidegate_sas_total'),
     openIssuers: issuers.filter(({ open }) => open > 0),
     certificates: certificateViews(facts),
+    uncovered: loaded.uncovered,
     upstreams: upstreamsOf(reading, routesOf(loaded)),
     configuration: { file: loaded.file, generation: facts.generation, hash: loaded.digest.slice(0, 16), warnings: loaded.warnings, reloads: facts.reloads },
     routes: routesOf(loaded),

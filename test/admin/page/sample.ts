@@ -16,7 +16,7 @@ export const QUIET: View = {
   requests: tally(0), inFlight: 0, refused: tally(0), connections: { tls: 0, plain: 0, accepted: tally(0), limit: 10_000 },
   handshakes: tally(0), resumedShare: null, postQuantumShare: null, own: { p50: null, p99: null }, profile: 'intermediate',
   offered: [], negotiated: [], groups: [], plaintext: [], belowTls13: [], refusals: [], ranges: [], tokens: tally(0), openIssuers: [],
-  certificates: [{ name: 'tls.certificates[0]', use: 'server', names: ['tideoffice.blob.storage.tide.example', 'tideoffice.queue.storage.tide.example'], validUntil: NOW + 81.4 * DAY, daysLeft: 81 }],
+  uncovered: [], certificates: [{ name: 'tls.certificates[0]', use: 'server', names: ['tideoffice.blob.storage.tide.example', 'tideoffice.queue.storage.tide.example'], validUntil: NOW + 81.4 * DAY, daysLeft: 81 }],
   upstreams: [upstream('tideoffice.blob', 'https://tideoffice.blob.core.windows.net')],
   configuration: { file: '/etc/tidegate/tidegate.yaml', generation: 1, hash: '9c1185a5c5e9fc54', warnings: [], reloads: [] },
   routes: [{ host: 'tideoffice.blob.storage.tide.example', upstream: 'https://tideoffice.blob.core.windows.net', route: 'tideoffice', service: 'blob' }],
