@@ -30,7 +30,7 @@ export function sayFindings({ faults, warnings }: Findings, file: string): strin
   )
 }
 
-/** `FILE:LINE:COLUMN: PATH: …`, as editors and compilers have it, so that both can be clicked on. */
+/** Returns lines of the form `FILE:LINE:COLUMN: PATH: …`, as editors and compilers have it, so that both can be clicked on. */
 function findingLines(faults: readonly Fault[], file: string, kind: string, other: string): string {
   return faults.map(({ path, found, allowed, line, column }) => {
     const place = line === undefined ? '' : `${file}:${line}:${column ?? 1}: `

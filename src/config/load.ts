@@ -106,7 +106,7 @@ export async function loadConfig(name: string, { environment, now, serves = fals
   return Object.freeze({ file, config, digest, ...arranged, uncovered: coverage.uncovered, warnings: told, files: [...new Set(named.map((n) => n.file))], contents: kept(file, text, held) })
 }
 
-/** Gives each fault its place in the text, which is read for that only where there is one. */
+/** Returns what puts its place in the text on each fault; the text is read for that only where there is a fault. */
 function placer(text: string, file: string): (faults: readonly Fault[]) => Fault[] {
   let placeOf: ReturnType<typeof placesIn> | undefined
   return (faults) => faults.map((fault) => {

@@ -26,7 +26,7 @@ export function servedNames({ storage, apis }: Config): ServedName[] {
   return [...accounts, ...hosts].filter(({ name }) => !seen.has(name) && seen.add(name) !== undefined)
 }
 
-/** Whether a certificate is for a host name, as clients judge it (RFC 9525): by its subject alternative names alone. */
+/** Returns whether a certificate is for a host name, as clients judge it (RFC 9525): by its subject alternative names alone. */
 export function covers({ chain: [leaf] }: Credential, name: string): boolean {
   return leaf?.checkHost(name, { subject: 'never', wildcards: true, partialWildcards: false, multiLabelWildcards: false, singleLabelSubdomains: false }) !== undefined
 }
