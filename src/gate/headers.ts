@@ -135,6 +135,12 @@ function withoutNamed(lines: string, connection: string): string {
   return lines.split('\r\n').filter((line) => !named.has(line.slice(0, line.indexOf(':')).toLowerCase())).join('\r\n')
 }
 
+/** Returns the fields without the one of that name, in lower case, however often it stands. */
+export function withoutField(fields: RequestFields, name: string): RequestFields {
+  const lines = fields.lines.split('\r\n').filter((line) => line.slice(0, line.indexOf(':')).toLowerCase() !== name).join('\r\n')
+  return { ...fields, lines }
+}
+
 const HSTS = 'strict-transport-security'
 const HSTS_LENGTH = HSTS.length
 

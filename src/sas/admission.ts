@@ -16,7 +16,7 @@ import { type SasToken, readSas } from './token.ts'
 import { type Candidate, type SignedContext, checkTerms, readTerms, textOf, verifySas } from './verify.ts'
 
 export { type KeptResults, createKeptResults } from './kept-results.ts'
-export { hasSignature, mayHoldSas } from './query.ts'
+export { hasSignature, isSignatureName, mayHoldSas, namesAddress } from './query.ts'
 
 /** What an account's operator has settled. */
 export interface SasPolicy {

@@ -42,10 +42,21 @@ export function hasSignature(query: string): boolean {
   return SIGNATURE.test(query)
 }
 
+/** Returns whether some reader may take the name of a parameter, as it stands in a URL, for `sig`. */
+export function isSignatureName(name: string): boolean {
+  return likenessOf(decodeText(name) ?? name) === 'sig'
+}
+
 /** Returns whether some reader may find a shared access signature in the query: it names one, perhaps in disguise, or the rest of one. */
 export function mayHoldSas(query: string): boolean {
   const names = new Set(query.split('&').map((part) => likenessOf(decodeText(part.split('=', 1)[0] ?? '') ?? '%')))
   return hasSignature(query) || names.has('sig') || (names.has('sv') && COMPANY.some((name) => names.has(name)))
+}
+
+/** Returns whether a query holds a shared access signature that names addresses. Refuses as `readQuery` does. */
+export function namesAddress(query: string): boolean {
+  const { values } = readQuery(query)
+  return values.sig !== undefined && values.sip !== undefined
 }
 
 /** Refuses with `sas-malformed` what has all of a shared access signature but its `sig`, which may be there in disguise. */

@@ -1,21 +1,43 @@
 // The few edits of a storage reply (spec/sas.md section 14): a signature in the header of a returned copy source is
 // hidden, and table replies name the entity on the gateway's own name.
+import { CopySourceRedactor } from '../../azure/copy-source-redactor.ts'
+import { isSignatureName } from '../../sas/admission.ts'
 import { UpstreamFailure } from '../../upstream/failure.ts'
 import type { ResponseHead } from '../../upstream/response-head.ts'
 import type { Origin } from '../../upstream/routes.ts'
 import { fieldValue } from '../headers.ts'
 import { headFor, type ReplySink, type ReplyStage } from '../reply-stages.ts'
 
-/** In any spelling: the service gives the URL back as the client wrote it. */
-const SIGNATURE = /([?&](?:s|%[57]3)(?:i|%[46]9)(?:g|%[46]7)=)[^&#]*/gi
+/** Parameters of a URL, each with its value. */
+const PARAMETER = /([?&])([^=&#?]*)=([^&#]*)/g
 const ENTITY_FIELDS = /^(Location|DataServiceId):[ \t]*https?:\/\/[^\r\n]*/gim
 
 /** Edits the fields of a reply, flat, in place. `host` is the request's Host. */
 export function editReplyFields(fields: string[], isTable: boolean, origin: Origin, host: string): void {
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string
-    if (name.length === 16 && name.toLowerCase() === 'x-ms-copy-source') fields[i + 1] = (fields[i + 1] as string).replace(SIGNATURE, '$1REDACTED')
+    if (name.length === 16 && name.toLowerCase() === 'x-ms-copy-source') fields[i + 1] = withoutSignature(fields[i + 1] as string)
     else if (isTable && isEntityField(name)) fields[i + 1] = onOurName(fields[i + 1] as string, origin, host)
+  }
+}
+
+/** The service gives the URL back as the client wrote it, so the name may be in any spelling. */
+function withoutSignature(url: string): string {
+  return url.replaceAll(PARAMETER, (whole, mark: string, name: string) => (isSignatureName(name) ? `${mark}${name}=REDACTED` : whole))
+}
+
+/** The stage that hides the signatures of copy sources in a listing; a listing that cannot be read whole is `upstream-reset`. */
+export const hideCopySources: ReplyStage = (next) => {
+  const redactor = new CopySourceRedactor(isSignatureName)
+  return {
+    head: (head) => {
+      const coding = fieldValue(head.headers, 'content-encoding')
+      if (coding !== undefined && !/^\s*(?:identity)?\s*$/i.test(coding)) throw new UpstreamFailure('reset', 'LISTING_ENCODED')
+      if (head.status === 206) throw new UpstreamFailure('reset', 'LISTING_PARTIAL')
+      next.head(head)
+    },
+    data: (chunk) => next.data(redactor.write(chunk)),
+    end: () => next.end(),
   }
 }
 

@@ -4,7 +4,7 @@
 import { Refusal, refuse } from '../../refusal.ts'
 import type { ServiceName } from '../../azure/services.ts'
 import { parseTarget } from '../../azure/target.ts'
-import { admitSas, mayHoldSas, type KeptResults, type SasPolicy, type SasVerdict } from '../../sas/admission.ts'
+import { admitSas, mayHoldSas, namesAddress, type KeptResults, type SasPolicy, type SasVerdict } from '../../sas/admission.ts'
 import { DelegationKeys, type SigningKeys } from '../../sas/signing-keys.ts'
 
 /** A host that a source may name: whose it is, and what the service knows it as. */
@@ -102,10 +102,16 @@ function judgeRelative(name: string, source: string, facts: SourceFacts): Judged
   return { value: `${prefix}${path}${query === undefined ? '' : `?${sas?.query ?? query}`}`, account: own.account, sas }
 }
 
-/** A source's `sip` is re-signed without it: the service fetches the source from an address of its own. */
+/**
+ * Judges a source's own SAS. The service fetches a copy source from an address of its own, and returns its URL in listings: a
+ * token bound to an address would work from there without that bound, so it is refused unless it can be bound to our own
+ * address (contract section 6). A rename source is not returned, and is signed again without its `sip`.
+ */
 function judgeQuery(name: string, path: string, query: string, host: SourceHost, facts: SourceFacts): SasVerdict | undefined {
   const decodedPath = withoutPrefix(readPath(name, path === '' ? '/' : path, query), host.pathPrefix)
-  const policy: SasPolicy = { ...host.sas, sip: 'remove' }
+  const { egress } = host.sas.sip === 'egress' ? host.sas : { egress: undefined }
+  if (name === 'x-ms-copy-source' && egress === undefined && namesAddress(query)) unknown(name, 'a SAS bound to an address')
+  const policy: SasPolicy = { ...host.sas, sip: egress === undefined ? 'remove' : 'egress' }
   return admitSas({ service: host.service, decodedPath, query, now: facts.now, clientAddress: facts.address, header: () => undefined }, policy, facts.kept)
 }
 

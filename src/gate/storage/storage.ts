@@ -2,14 +2,15 @@
 // that brings a user delegation key is listened to.
 import type { Readable } from 'node:stream'
 import { isBatch } from '../../azure/batch.ts'
+import { mayListBlobs } from '../../azure/listing.ts'
 import type { Recorder } from '../../observe/recorder.ts'
 import type { SasVerdict } from '../../sas/admission.ts'
 import type { Snapshot, StoragePermit } from '../admit.ts'
 import { batchEdits, judgeBatch, readBatch, streamOf } from './batch.ts'
 import { forward, type Dispatch, type ForwardContext } from './forward.ts'
-import type { RequestFields } from '../headers.ts'
+import { withoutField, type RequestFields } from '../headers.ts'
 import { asksForKey, learnKeys } from './learning.ts'
-import { editBatchReplies } from './reply-edits.ts'
+import { editBatchReplies, hideCopySources } from './reply-edits.ts'
 import { editFields } from './resign.ts'
 import { shedWhole } from '../shed.ts'
 import type { Transaction } from '../transaction.ts'
@@ -38,6 +39,8 @@ export function carryStorage(transaction: Transaction, permit: StoragePermit, sn
   const dispatch: Dispatch = { route, fields, target: upstreamTarget }
   if (isBatch(route.service, method, target)) carryBatch(transaction, permit, dispatch, snapshot, context)
   else if (asksForKey(method, permit)) forward(transaction, { ...dispatch, stages: [learnKeys(route, context.wallClock)] }, context.forwarding)
+  // Its body has to be read, so it must not be compressed.
+  else if (mayListBlobs(route.service, method, target)) forward(transaction, { ...dispatch, fields: withoutField(fields, 'accept-encoding'), stages: [hideCopySources] }, context.forwarding)
   else forward(transaction, dispatch, context.forwarding)
 }
 

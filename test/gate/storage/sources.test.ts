@@ -40,8 +40,31 @@ void t.test('a source\'s own SAS is tightened', async (test) => {
     test.match(value, new RegExp(`^https://${FAR.replaceAll('.', '\\.')}${PATH}\\?.*spr=https(&|$)`))
     test.not(value?.split('?')[1], token)
   }
-  const bound = judge(`https://${FAR}${PATH}?${issued(blobParams({ spr: 'https', sip: '203.0.113.65' }))}`)
-  test.notMatch(bound, /sip=/, 'the service fetches from an address of its own')
+})
+
+void t.test('a token bound to an address is refused, since it would come back unbound in a listing', async (test) => {
+  for (const name of [GATE, FAR]) {
+    for (const sip of ['203.0.113.65', '203.0.113.0-203.0.113.255', '10.0.0.1', '']) {
+      for (const mode of ['remove', 'keep'] as const) {
+        const hosts = new Map([[GATE, host({ rename, sas: policyOf({ sip: mode }) })], [FAR, host({ sas: policyOf({ sip: mode }) })]])
+        test.match(refusalOf(() => judge(`https://${name}${PATH}?${issued(blobParams({ spr: 'https', sip }))}`, { hosts })), { reason: 'copy-source-unknown', detail: { why: 'a SAS bound to an address' } }, `${name} ${sip} ${mode}`)
+      }
+    }
+  }
+  const encoded = issued(blobParams({ spr: 'https', sip: '203.0.113.65' })).replace('sip=', 's%69p=')
+  test.equal(reasonOf(() => judge(`https://${FAR}${PATH}?${encoded}`)), 'copy-source-unknown')
+  test.equal(reasonOf(() => judge(`https://elsewhere.example${PATH}?${encoded}`, { anyHttps: true, own: host({ sas: policyOf({ withoutKey: 'pass' }) }) })), 'copy-source-unknown')
+})
+
+void t.test('with sip: egress it is bound to our own address', async (test) => {
+  const hosts = new Map([[FAR, host({ sas: policyOf({ sip: 'egress', egress: '198.51.100.9' }) })]])
+  const value = judge(`https://${FAR}${PATH}?${issued(blobParams({ sip: '203.0.113.65' }))}`, { hosts })
+  test.match(value, /&sip=198\.51\.100\.9(?:&|$)/)
+  test.equal(reasonOf(() => judge(`https://${FAR}${PATH}?${issued(blobParams({ sip: '10.0.0.1' }))}`, { hosts })), 'sas-source-ip', 'and holds for the client')
+})
+
+void t.test('a rename source is not returned, and loses its address', async (test) => {
+  test.notMatch(judge(`/ledgers/2026/q4.csv?${issued(blobParams({ sip: '203.0.113.65' }))}`, {}, 'x-ms-rename-source'), /sip=/)
 })
 
 void t.test('what may not be named, and how it is refused', async (test) => {

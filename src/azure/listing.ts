@@ -1,0 +1,24 @@
+// Listings of blobs: the replies whose bodies repeat the sources that blobs were copied from (spec/sas.md section 14).
+import type { ServiceName } from './services.ts'
+import type { Target } from './target.ts'
+
+/** A container, or the account: listings are asked of nothing inside. */
+const TOP = /^\/[^/]*\/?$/
+
+/** Whether the reply to a request may be a listing of blobs: `comp=list` in any spelling that some reader may accept. */
+export function mayListBlobs(service: ServiceName, method: string, { decodedPath, query }: Target): boolean {
+  if (method !== 'GET' || query === undefined || (service !== 'blob' && service !== 'dfs') || !TOP.test(decodedPath)) return false
+  return query.split('&').some(isList)
+}
+
+function isList(part: string): boolean {
+  return /^comp=\s*list\s*$/i.test(decoded(part).trim())
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '))
+  } catch {
+    return ''
+  }
+}
