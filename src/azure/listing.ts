@@ -5,7 +5,7 @@ import type { Target } from './target.ts'
 /** A container, or the account: listings are asked of nothing inside. */
 const TOP = /^\/[^/]*\/?$/
 
-/** Whether the reply to a request may be a listing of blobs: `comp=list` in any spelling that some reader may accept. */
+/** Returns whether the reply to a request may be a listing of blobs: `comp=list` in any spelling that some reader may accept. */
 export function mayListBlobs(service: ServiceName, method: string, { decodedPath, query }: Target): boolean {
   if (method !== 'GET' || query === undefined || (service !== 'blob' && service !== 'dfs') || !TOP.test(decodedPath)) return false
   return query.split('&').some(isList)
