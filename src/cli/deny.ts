@@ -11,7 +11,7 @@ import { readArguments } from './arguments.ts'
 import { readStandardInput } from './input.ts'
 import { helpHint, jsonFindings, say, sayError, sayFindings } from './voice.ts'
 
-export const HELP = `usage: tidegate deny --config FILE -
+const HELP = `usage: tidegate deny --config FILE -
        tidegate deny --config FILE --identifier ACCOUNT/NAME
        tidegate deny --config FILE --delegation-key OID/START
 

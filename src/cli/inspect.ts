@@ -17,17 +17,18 @@ Says what a SAS URL is, what the gateway would do with it and why, and what the 
 
   URL             one URL; others can see it in the process list, and it stays in the shell's history: better is
   -               standard input, a URL a line
-  --config FILE   the configuration: with its keys and names the gateway's verdict is told. Its own names, the
+  -c, --config FILE
+                  the configuration: with its keys and names the gateway's verdict is told. Its own names, the
                   upstreams' and Azure's public ones count as the account's. Without it only what the text shows
   --at TIME       judge at this moment instead of now: a UTC time (2026-11-25T06:00:00Z), or a duration from now (24h)
   --json          one JSON object a line for each URL
-  --help          this text
+  -h, --help      this text
 
 Signatures are never printed.
 Exit code: 0; 3 when any is refused (without a configuration: when the text alone forces it); 2 for wrong usage.
 `
 
-const OPTIONS = { config: { type: 'string' }, at: { type: 'string' }, json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } as const
+const OPTIONS = { config: { type: 'string', short: 'c' }, at: { type: 'string' }, json: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } } as const
 const REFUSED = 3
 const USAGE = 2
 /** Of the review: a configuration has storage.sas.maxLifetime. */
@@ -55,6 +56,7 @@ export async function inspectCommand(args: string[]): Promise<number> {
   if (url === undefined || options.urls.length > 1) return wrong(url === undefined ? 'inspect needs a URL, or - for standard input' : 'inspect takes one URL; - takes many, a line each')
   const now = options.at === undefined ? Date.now() : readMoment(options.at, Date.now())
   if (now === undefined) return wrong('--at is neither a UTC time such as 2026-11-25T06:00:00Z nor a duration from now such as 24h')
+  if (options.config === '-') return wrong('inspect reads its configuration from a file: --config FILE')
   if (url !== '-') process.stderr.write(say('warning: a URL among the arguments shows its signature in the process list and the shell\'s history', 'hint: printf \'%s\\n\' "$URL" | tidegate inspect -'))
   const ground = await groundFor(options, now)
   const lines = ground === undefined ? undefined : await readLines(url)

@@ -1,37 +1,43 @@
 #!/usr/bin/env node
-// The command line: picks the command, sets the exit code. Commands are loaded when they are asked for.
+// The command line: picks the command, sets the exit code.
 import { enableCompileCache } from 'node:module'
+import { nearest } from '../config/fault.ts'
 import { COMPILE_CACHE } from '../host/compile-cache.ts'
 import { sealMemory } from '../host/seal.ts'
+import { COMMANDS, overview } from './commands.ts'
+import { sayError } from './voice.ts'
 
-interface Command {
-  readonly says: string
-  /** Given the arguments after the command's name, returns the exit code, or nothing while the gateway runs. */
-  readonly load: () => Promise<(args: string[]) => Promise<number | undefined>>
+/** What people type at a program that they do not know yet, and the command that answers. */
+const ALIASES: ReadonlyMap<string, string> = new Map([['--version', 'version'], ['-V', 'version']])
+const HELP = new Set(['help', '--help', '-h'])
+const USAGE = 2
+
+/** Runs the command line. Returns the exit code, or nothing while the gateway runs. */
+async function run([word = '', ...args]: string[]): Promise<number | undefined> {
+  if (HELP.has(word)) return help(args)
+  const name = ALIASES.get(word) ?? word
+  const command = COMMANDS.get(name)
+  return command === undefined ? unknown(word) : (await command.load())(args)
 }
 
-const COMMANDS: ReadonlyMap<string, Command> = new Map([
-  ['serve', { says: 'run the gateway', load: async () => (await import('./serve.ts')).serveCommand }],
-  ['check', { says: 'say every fault of a configuration', load: async () => (await import('./check.ts')).checkCommand }],
-  ['mint', { says: 'make a shared access signature, https only', load: async () => (await import('./mint.ts')).mintCommand }],
-  ['inspect', { says: 'say what a shared access signature is and what the gateway would do with it', load: async () => (await import('./inspect.ts')).inspectCommand }],
-  ['deny', { says: 'revoke single shared access signatures', load: async () => (await import('./deny.ts')).denyCommand }],
-  ['network', { says: 'check the network plan, and write files for Azure and the sites', load: async () => (await import('./network.ts')).networkCommand }],
-  ['office', { says: 'manage the certificates, keys and bundles of offices', load: async () => (await import('./office.ts')).officeCommand }],
-])
+/** `help COMMAND` is `COMMAND --help`, and `help COMMAND SUBCOMMAND` that of the subcommand. */
+async function help([name, ...rest]: string[]): Promise<number | undefined> {
+  if (name === undefined || HELP.has(name)) {
+    process.stdout.write(overview())
+    return 0
+  }
+  const command = COMMANDS.get(name)
+  return command === undefined ? unknown(name) : (await command.load())([...rest, '--help'])
+}
 
-function help(): string {
-  const lines = [...COMMANDS].map(([name, { says }]) => `  ${name.padEnd(8)} ${says}`)
-  return `usage: tidegate COMMAND [OPTIONS]\n\n${lines.join('\n')}\n\ntidegate COMMAND --help says more\n`
+/** The word itself is not repeated: it may be a token that was pasted in the wrong place. */
+function unknown(word: string): number {
+  const meant = nearest(word, [...COMMANDS.keys()])
+  const wrong = word === '' ? 'a command is missing' : 'no such command'
+  process.stderr.write(sayError(wrong, ...(meant === undefined || word === '' ? [] : [`did you mean ${meant}?`])) + overview())
+  return USAGE
 }
 
 sealMemory()
 enableCompileCache(COMPILE_CACHE)
-const [name, ...args] = process.argv.slice(2)
-const command = COMMANDS.get(name ?? '')
-if (command !== undefined) process.exitCode = await (await command.load())(args)
-else if (name === '--help' || name === '-h' || name === 'help') process.stdout.write(help())
-else {
-  process.stderr.write(`tidegate: ${name === undefined ? 'a command is missing' : 'no such command'}\n${help()}`)
-  process.exitCode = 2
-}
+process.exitCode = await run(process.argv.slice(2))

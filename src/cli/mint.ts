@@ -1,20 +1,21 @@
 // tidegate mint: makes a shared access signature, https only, on the gateway's own name.
 import { SERVICE_NAMES, type ServiceName } from '../azure/services.ts'
 import { readBounded } from '../config/disk.ts'
-import { ConfigFaults, type Loaded, loadConfig } from '../config/load.ts'
+import { ConfigFaults, type Loaded } from '../config/load.ts'
 import { KEY_FILE_ALLOWED, keyInFile } from '../sas/delegation-key.ts'
 import { type MintGround, type Minted, mintSas } from '../sas/mint/mint.ts'
 import { WISH_FLAGS, WISH_OPTIONS, type Wish, type WishFault, WishFaults, type WishFlag, type WishOption, shown } from '../sas/mint/wish.ts'
 import type { UserDelegationKey } from '../sas/signing-keys.ts'
 import { readArguments } from './arguments.ts'
-import { helpHint, jsonFindings, say, sayError, sayFindings } from './voice.ts'
+import { loadGiven, shownFile } from './given.ts'
+import { jsonFindings, say, sayFindings } from './voice.ts'
 
 const HELP = `usage: tidegate mint --config FILE --account NAME --service SERVICE [NAMES] --expires WHEN [OPTIONS]
        tidegate mint --config FILE --account NAME --account-sas --services bq --types co --expires WHEN [OPTIONS]
 
 Makes a shared access signature that works over https only, and prints the URL on the gateway's own name.
 
-  --config FILE                the configuration: keys, names and storage.sas.maxLifetime come from it
+  -c, --config FILE            the configuration, or - for standard input: keys, names and storage.sas.maxLifetime come from it
   --account NAME               one of its accounts
 
 What it is for:
@@ -49,7 +50,7 @@ const TEXT = { type: 'string' } as const
 const FLAG = { type: 'boolean' } as const
 // Made from the list, so each name of it is there.
 const OF_WISH = Object.fromEntries([...WISH_OPTIONS.map((name) => [name, TEXT]), ...WISH_FLAGS.map((name) => [name, FLAG])]) as Record<WishOption, typeof TEXT> & Record<WishFlag, typeof FLAG>
-const OPTIONS = { 'config': TEXT, 'account': TEXT, 'user-delegation-key': TEXT, 'show-string-to-sign': FLAG, 'json': FLAG, 'help': FLAG, ...OF_WISH } as const
+const OPTIONS = { 'config': { type: 'string', short: 'c' }, 'account': TEXT, 'user-delegation-key': TEXT, 'show-string-to-sign': FLAG, 'json': FLAG, 'help': { type: 'boolean', short: 'h' }, ...OF_WISH } as const
 
 interface Options {
   readonly wish: Wish
@@ -81,14 +82,8 @@ export async function mintCommand(args: string[]): Promise<number> {
 }
 
 function readOptions(args: string[]): Options | undefined {
-  const read = readArguments('mint', { args, options: OPTIONS, tokens: true })
+  const read = readArguments('mint', { args, options: OPTIONS })
   if (read === undefined) return undefined
-  const names = read.tokens.flatMap((token) => token.kind === 'option' ? [token.name] : [])
-  const twice = names.find((name, index) => names.indexOf(name) < index)
-  if (twice !== undefined) {
-    process.stderr.write(sayError(`--${twice} is given twice`, helpHint('mint')))
-    return undefined
-  }
   const { config, account, 'user-delegation-key': keyFile, 'show-string-to-sign': text, json, help, ...wish } = read.values
   return { wish, config, account, keyFile, text: text === true, json: json === true, help: help === true }
 }
@@ -98,7 +93,7 @@ async function groundFor({ config, account, keyFile }: Options, now: number): Pr
   const missing = [['--config', config, 'the name of a file'], ['--account', account, 'the name of an account']] as const
   const faults = missing.flatMap(([path, value, allowed]) => value === undefined || value === '' ? [{ path, found: 'nothing', allowed }] : [])
   if (config === undefined || account === undefined || faults.length > 0) throw new WishFaults(faults)
-  const loaded = await loadConfig(config, { environment: process.env, now })
+  const loaded = await loadGiven(config, now)
   const { storage } = loaded.config
   const own = storage?.accounts.find(({ name }) => name === account)
   if (storage === undefined || own === undefined) {
@@ -133,7 +128,7 @@ function jsonMinted({ url, token, expires, stringToSign }: Minted, text: boolean
 function tellFaults(error: unknown, { json, config = '' }: Options): void {
   if (error instanceof ConfigFaults) {
     if (json) process.stdout.write(jsonFindings(error))
-    else process.stderr.write(sayFindings(error, config))
+    else process.stderr.write(sayFindings(error, shownFile(config)))
     return
   }
   if (!(error instanceof WishFaults)) throw error

@@ -3,7 +3,7 @@
 //   - What a command was asked for goes to standard output, everything else to standard error.
 //   - Every line of the latter begins with "tidegate: ". No capital at the start, no full stop at the end.
 //   - A hint says what to do next, on a line of its own, after what is wrong.
-import type { Fault } from '../config/fault.ts'
+import { nearest, type Fault } from '../config/fault.ts'
 
 const PREFIX = 'tidegate: '
 
@@ -35,7 +35,7 @@ function findingLines(faults: readonly Fault[], file: string, kind: string, othe
   return faults.map(({ path, found, allowed, line, column }) => {
     const place = line === undefined ? '' : `${file}:${line}:${column ?? 1}: `
     // Of the file as a whole, the place says all.
-    const about = line !== undefined && path.includes('/') ? '' : `${path}: `
+    const about = line !== undefined && /^\/|:\d+:\d+$/.test(path) ? '' : `${path}: `
     return `${place === '' ? 'tidegate: error: ' : place}${about}${kind}${SAID.test(found) ? '' : 'found '}${found}; ${other}: ${allowed}\n`
   }).join('')
 }
@@ -50,11 +50,22 @@ export function jsonFindings({ faults, warnings }: Findings): string {
   return `${JSON.stringify({ faults: faults.map(plain), warnings: warnings.map(plain) })}\n`
 }
 
-/** Returns the text for an error of node:util parseArgs; undefined for any other error. */
-export function sayUsage(error: unknown, command: string): string | undefined {
+/**
+ * Returns the text for an error of node:util parseArgs about a command with these options; undefined for any other error. An
+ * argument that does not belong there is not repeated: it may be a token that was pasted.
+ */
+export function sayUsage(error: unknown, command: string, options: readonly string[] = []): string | undefined {
   if (!(error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'))) return undefined
+  if (error.code === 'ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL') return sayError('an argument that the command does not take', helpHint(command))
   const sentence = error.message.split(/\.(?:\s|$)/)[0] ?? ''
-  return sayError(sentence.charAt(0).toLowerCase() + sentence.slice(1), helpHint(command))
+  const [, unknown] = /^Unknown option '--([^'=]+)'/.exec(sentence) ?? []
+  const meant = unknown === undefined ? undefined : nearest(unknown, options)
+  return sayError(sentence.charAt(0).toLowerCase() + sentence.slice(1), ...(meant === undefined ? [] : [`did you mean --${meant}?`]), helpHint(command))
+}
+
+/** Returns the text for an option that was given twice. */
+export function sayTwice(option: string, command: string): string {
+  return sayError(`--${option} is given twice`, helpHint(command))
 }
 
 export const helpHint = (command: string): string => `tidegate ${command} --help shows how it is used`

@@ -8,7 +8,7 @@ export async function prettyFor(fd: number): Promise<DestinationStream | undefin
   if (!isatty(fd)) return undefined
   try {
     const { default: pretty } = await import('pino-pretty')
-    return pretty({ destination: fd, sync: true, colorize: true, ignore: 'pid', translateTime: 'SYS:HH:MM:ss.l' })
+    return pretty({ destination: fd, sync: true, colorize: (process.env['NO_COLOR'] ?? '') === '', ignore: 'pid', translateTime: 'SYS:HH:MM:ss.l' })
   } catch {
     return undefined
   }

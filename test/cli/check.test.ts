@@ -70,7 +70,7 @@ await test('a file that cannot be read, or is no YAML', async (t) => {
 await test('usage', async (t) => {
   t.match(check('--help'), { status: 0, stderr: '', stdout: /^usage: tidegate check --config FILE/ })
   t.strictSame(check(), { status: 2, stdout: '', stderr: 'tidegate: error: check needs a configuration\ntidegate: hint: tidegate check --config FILE\ntidegate: hint: tidegate check --help shows how it is used\n' })
-  t.match(check('--confg', 'x'), { status: 2, stdout: '', stderr: 'tidegate: error: unknown option \'--confg\'\ntidegate: hint: tidegate check --help shows how it is used\n' })
-  t.match(check('good.yaml'), { status: 2, stderr: /^tidegate: error: unexpected argument 'good\.yaml'/ })
-  t.match(check('--config'), { status: 2, stderr: /^tidegate: error: option '--config <value>' argument missing\n/ })
+  t.match(check('--confg', 'x'), { status: 2, stdout: '', stderr: 'tidegate: error: unknown option \'--confg\'\ntidegate: hint: did you mean --config?\ntidegate: hint: tidegate check --help shows how it is used\n' })
+  t.match(check('good.yaml'), { status: 2, stderr: /^tidegate: error: an argument that the command does not take\n/ })
+  t.match(check('--config'), { status: 2, stderr: /^tidegate: error: option '-c, --config <value>' argument missing\n/ })
 })
