@@ -25,7 +25,7 @@ export function readArguments<T extends ParseArgsConfig>(command: string, config
 }
 
 function givenTwice({ args, options = {}, allowPositionals }: ParseArgsConfig): string | undefined {
-  const { tokens = [] } = parseArgs({ ...(args === undefined ? {} : { args: [...args] }), options, allowPositionals: allowPositionals ?? false, tokens: true })
+  const { tokens } = parseArgs({ ...(args === undefined ? {} : { args: [...args] }), options, allowPositionals: allowPositionals ?? false, tokens: true })
   const names = tokens.flatMap((token) => (token.kind === 'option' && options[token.name]?.type === 'string' && options[token.name]?.multiple !== true ? [token.name] : []))
   return names.find((name, index) => names.indexOf(name) < index)
 }

@@ -92,8 +92,9 @@ autoload -U +X bashcompinit && bashcompinit
 ${bash(words).split('\n').slice(1).join('\n').replace('mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")', 'COMPREPLY=($(compgen -W "$words" -- "$current"))')}`
 }
 
+const quote = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll('\'', '\\\'')}'`
+
 function fish(words: readonly Words[]): string {
-  const quote = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll('\'', '\\\'')}'`
   const commands = words.filter(({ name }) => !name.includes(' '))
   const first = commands.map(({ name, says }) => `complete -c tidegate -n __fish_use_subcommand -f -a ${name} -d ${quote(says)}`)
   const rest = words.flatMap(({ name, verbs, options }) => {

@@ -26,16 +26,17 @@ async function helpOf(name: string, args: readonly string[]): Promise<string> {
   const command = COMMANDS.get(name)
   if (command === undefined) return ''
   const run = await command.load()
-  const { write } = process.stdout
+  const { stdout } = process
+  const write = Reflect.get(stdout, 'write') as unknown
   let text = ''
-  process.stdout.write = (chunk: string | Uint8Array) => {
+  stdout.write = (chunk: string | Uint8Array) => {
     text += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString()
     return true
   }
   try {
     await run([...args, '--help'])
   } finally {
-    process.stdout.write = write
+    Reflect.set(stdout, 'write', write)
   }
   return text
 }
