@@ -4,10 +4,11 @@ import { readForm } from '../config/form.ts'
 import { planOf } from '../config/network-plan.ts'
 import type { Config } from '../config/schema.ts'
 import { planFaults, planWarnings } from '../network/check.ts'
-import type { Plan, PlanFault } from '../network/plan.ts'
+import { isWhole, type Plan, type PlanFault } from '../network/plan.ts'
 import { readArguments } from './arguments.ts'
 import { readStandardInput } from './input.ts'
-import { helpHint, jsonFindings, sayError, sayFindings, type Findings } from './voice.ts'
+import { writeNetwork } from './network-write.ts'
+import { helpHint, jsonFindings, say, sayError, sayFindings, type Findings } from './voice.ts'
 
 export const HELP = `usage: tidegate network check --config FILE [--json]
        tidegate network write --config FILE --out DIR [--authority DIR]
@@ -46,7 +47,9 @@ export async function networkCommand(args: string[]): Promise<number> {
   if ((verb !== 'check' && verb !== 'write') || rest.length > 0) return wrong('network needs one of check and write')
   if (values.config === undefined) return wrong(`network ${verb} needs a configuration`, `tidegate network ${verb} --config FILE`)
   if (verb === 'check' && (values.out ?? values.authority) !== undefined) return wrong('network check writes nothing: --out and --authority belong to network write')
-  return verb === 'check' ? check(values.config, values.json) : wrong('network write is not built yet')
+  if (verb === 'check') return check(values.config, values.json)
+  if (values.config === '-') return wrong('network write does not read standard input: the files that it writes belong to a configuration that stays')
+  return values.out === undefined ? wrong('network write needs a folder', 'tidegate network write --config FILE --out DIR') : write(values.config, { ...values, out: values.out })
 }
 
 function wrong(what: string, ...hints: string[]): number {
@@ -64,6 +67,23 @@ async function check(file: string, json: boolean): Promise<number> {
   if (json) process.stdout.write(jsonFindings(judged))
   else process.stderr.write(sayFindings(judged, file))
   return judged.faults.length === 0 ? 0 : USAGE
+}
+
+interface WriteOptions {
+  readonly out: string
+  readonly authority?: string | undefined
+  readonly json: boolean
+}
+
+async function write(file: string, { out, authority, json }: WriteOptions): Promise<number> {
+  const { faults, warnings, config, plan } = await judge(file)
+  const written = faults.length > 0 || config === undefined || plan === undefined || !isWhole(plan) ? { faults } : await writeNetwork({ config, plan, out, authority })
+  const outcome = 'faults' in written ? written.faults : []
+  if (json) process.stdout.write(jsonFindings({ faults: outcome, warnings }))
+  else if (faults.length > 0) process.stderr.write(sayFindings({ faults, warnings }, file))
+  else if ('faults' in written) process.stderr.write(outcome.map(({ path, found, allowed }) => sayError(`${path}: found ${found}; allowed: ${allowed}`)).join('') + say('nothing was written'))
+  else process.stderr.write(say(...warnings.map(({ path, found, allowed }) => `warning: ${path}: found ${found}; better: ${allowed}`), ...written.map((name) => `wrote ${name}`), 'STEPS.md in that folder says what to do with each'))
+  return outcome.length === 0 ? 0 : USAGE
 }
 
 const NO_PLAN: PlanFault = { path: 'network', found: 'nothing', allowed: 'a network plan: docs/network.md' }

@@ -1,9 +1,12 @@
 // `tidegate network`: exit codes, both forms of output, standard input, and wrong usage.
 import { spawnSync } from 'node:child_process'
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { t as root, test } from 'tap'
 import { PLAN } from '../network/sample.ts'
+import { createAuthority } from '../support/authority.ts'
 
+const authority = await createAuthority({ name: 'Offices' })
 const { sites: _sites, withoutSite: _withoutSite, ...NETWORK } = PLAN
 const BASE = {
   listen: { tls: {} },
@@ -53,4 +56,55 @@ await test('help and wrong usage', async (t) => {
   for (const args of [[], ['deploy'], ['check'], ['check', '--config'], ['check', 'more', '--config', 'good.yaml'], ['check', '--config', 'good.yaml', '--out', 'x'], ['check', '--colour']]) {
     t.match(network(args), { status: 2, stdout: '', stderr: /^tidegate: error: / }, args.join(' '))
   }
+})
+
+const tree = (out: string): string[] => readdirSync(join(folder, out), { recursive: true, withFileTypes: true }).filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name).slice(join(folder, out, '/').length)).toSorted()
+
+await test('write: the files, twice the same, and replaced where they are its own', async (t) => {
+  t.match(network(['write', '--config', 'good.yaml', '--out', 'out/new']), { status: 0, stdout: '', stderr: /wrote azure\/network\.json/ })
+  const names = ['.written.json', 'STEPS.md', 'azure/commands.sh', 'azure/network.json', 'dns.txt']
+  t.strictSame(tree('out/new'), names)
+  const before = names.map((name) => readFileSync(join(folder, 'out/new', name), 'utf8'))
+  t.match(network(['write', '--config', 'good.yaml', '--out', 'out/new', '--json']), { status: 0, stdout: '{"faults":[],"warnings":[]}\n', stderr: '' })
+  t.strictSame(names.map((name) => readFileSync(join(folder, 'out/new', name), 'utf8')), before)
+  t.equal(statSync(join(folder, 'out/new/azure/commands.sh')).mode & 0o111, 0o111)
+})
+
+await test('write: a foreign file, a changed one and a link stop it, and nothing is written', async (t) => {
+  network(['write', '--config', 'good.yaml', '--out', 'kept'])
+  mkdirSync(join(folder, 'kept/sites/genoa'), { recursive: true })
+  writeFileSync(join(folder, 'kept/sites/genoa/secrets.conf'), 'secrets {}')
+  t.match(network(['write', '--config', 'good.yaml', '--out', 'kept']), { status: 0 }, 'secrets.conf is the administrator\'s')
+  for (const [name, spoil] of [['mine.txt', (file: string) => writeFileSync(file, 'x')], ['dns.txt', (file: string) => appendFileSync(file, 'x')], ['STEPS.md', (file: string) => (rmSync(file), symlinkSync('/etc/hostname', file))]] as const) {
+    spoil(join(folder, 'kept', name))
+    rmSync(join(folder, 'kept/azure/network.json'), { force: true })
+    t.match(network(['write', '--config', 'good.yaml', '--out', 'kept']), { status: 2, stderr: new RegExp(`kept/${name}: found a file that`) }, name)
+    t.notOk(tree('kept').includes('azure/network.json'), 'nothing was written')
+    rmSync(join(folder, 'kept', name))
+  }
+})
+
+await test('write: a plan with faults, no folder, no authority', async (t) => {
+  t.match(network(['write', '--config', 'bad.yaml', '--out', 'never']), { status: 2, stderr: /network\.size/ })
+  t.throws(() => tree('never'))
+  t.match(network(['write', '--config', 'good.yaml']), { status: 2, stderr: /needs a folder/ })
+  t.match(network(['write', '--config', '-', '--out', 'never'], '{}'), { status: 2 })
+  t.match(network(['write', '--config', 'good.yaml', '--out', 'good.yaml/x']), { status: 2, stderr: /--out/ })
+  t.match(network(['write', '--config', 'good.yaml', '--out', 'never', '--authority', 'none']), { status: 2, stderr: /--authority: found does not exist/ })
+})
+
+await test('write: roots and thumbprints come from the authority', async (t) => {
+  const fact = (more: object): string => `${JSON.stringify({ fact: 'issued', use: 'client', ...more })}\n`
+  mkdirSync(join(folder, 'authority'))
+  writeFileSync(join(folder, 'authority/ca.pem'), authority.pem)
+  writeFileSync(join(folder, 'authority/index.jsonl'), `${fact({ serial: '01', sha1: 'AA'.repeat(20) })}${fact({ serial: '02', sha1: 'BB'.repeat(20) })}${JSON.stringify({ fact: 'revoked', serial: '02' })}\n`)
+  t.match(network(['write', '--config', 'good.yaml', '--out', 'with', '--authority', 'authority']), { status: 0 })
+  const template = readFileSync(join(folder, 'with/azure/network.json'), 'utf8')
+  t.match(template, /"thumbprint": "(?:BB){20}"/)
+  t.notMatch(template, /(?:AA){20}/)
+  const data = /"publicCertData": "([A-Za-z0-9+/=]+)"/.exec(template)?.[1] ?? ''
+  t.ok(authority.pem.replaceAll('\n', '').includes(data) && data.length > 300)
+  t.notMatch(readFileSync(join(folder, 'with/STEPS.md'), 'utf8'), /are missing here/)
+  writeFileSync(join(folder, 'authority/index.jsonl'), 'no json\n')
+  t.match(network(['write', '--config', 'good.yaml', '--out', 'with', '--authority', 'authority']), { status: 2, stderr: /index\.jsonl/ })
 })

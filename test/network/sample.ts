@@ -1,4 +1,5 @@
 // The plan of the contract's example, with one site.
+import type { Ground } from '../../src/network/ground.ts'
 import type { Plan, Site } from '../../src/network/plan.ts'
 
 export const SITE: Site = { path: 'offices[0].site', office: 'genoa', address: '198.51.100.7', networks: ['10.50.0.0/24'], key: { text: 'Zk3vQ9xLw2Rt7Yb5Nc8Mf1Hd4Jg6Ps0AeUiOy' } }
@@ -17,3 +18,12 @@ export const PLAN = {
   sites: [SITE],
   withoutSite: [],
 } as const satisfies Plan
+
+/** With a second site, accounts, a root and a revoked certificate. */
+export const GROUND: Ground = {
+  plan: { ...PLAN, sites: [SITE, { ...SITE, office: 'oslo-2', path: 'offices[1].site', address: 'vpn.oslo.example', networks: ['10.60.0.0/24', '10.61.0.0/24'] }], withoutSite: ['lima'] },
+  accounts: [{ name: 'tideoffice', services: ['blob', 'dfs'] }, { name: 'tidelogs', services: ['queue'] }],
+  names: ['payroll.tide.example', 'tideoffice.blob.storage.tide.example'],
+  roots: ['MIIB'],
+  revoked: ['AB'.repeat(20)],
+}

@@ -33,6 +33,8 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   'cli/deny.ts': ['node:path'],
   'cli/given.ts': ['node:path'],
   'config/append.ts': ['node:fs/promises', 'node:path'],
+  'cli/network-folder.ts': ['node:fs/promises', 'node:path'],
+  'cli/network-write.ts': ['node:path'],
   'config/disk.ts': ['node:fs/promises', 'node:path'],
   'config/form.ts': ['node:path'],
   'config/load.ts': ['node:path'],
