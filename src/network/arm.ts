@@ -52,7 +52,8 @@ function parametersOf({ plan, roots, accounts }: Ground): Json {
   const keys = plan.sites.map(({ office }) => [keyParameter(office), { type: 'securestring', minLength: 32, metadata: { description: `The shared key of the office ${office}.` } }] as const)
   const root = plan.pool === undefined || roots.length > 0 ? [] : [['officeRoot', { type: 'string', metadata: { description: 'The offices\' root: DER in base64, on one line, without header. tidegate office root --azure prints it.' } }] as const]
   const ids = hasEndpoints(plan) ? accounts.map(({ name }) => [accountParameter(name), { type: 'string', metadata: { description: `The resource id of the storage account ${name}: az storage account show --name ${name} --query id` } }] as const) : []
-  return Object.fromEntries([...keys, ...root, ...ids])
+  const parameters: readonly (readonly [string, Json])[] = [...keys, ...root, ...ids]
+  return Object.fromEntries<Json>(parameters)
 }
 
 function network({ name, location, addressSpace, dns, subnets }: WholePlan): Resource {

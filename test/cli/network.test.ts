@@ -93,8 +93,9 @@ await test('write: a plan with faults, no folder, no authority', async (t) => {
   t.match(network(['write', '--config', 'good.yaml', '--out', 'never', '--authority', 'none']), { status: 2, stderr: /--authority: found does not exist/ })
 })
 
+const fact = (more: object): string => `${JSON.stringify({ fact: 'issued', use: 'client', ...more })}\n`
+
 await test('write: roots and thumbprints come from the authority', async (t) => {
-  const fact = (more: object): string => `${JSON.stringify({ fact: 'issued', use: 'client', ...more })}\n`
   mkdirSync(join(folder, 'authority'))
   writeFileSync(join(folder, 'authority/ca.pem'), authority.pem)
   writeFileSync(join(folder, 'authority/index.jsonl'), `${fact({ serial: '01', sha1: 'AA'.repeat(20) })}${fact({ serial: '02', sha1: 'BB'.repeat(20) })}${JSON.stringify({ fact: 'revoked', serial: '02' })}\n`)

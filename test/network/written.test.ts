@@ -61,9 +61,10 @@ void t.test('a range as egress becomes what Azure takes', async (test) => {
   test.strictSame([...file(ground, 'azure/commands.sh').matchAll(/tideoffice .*--ip-address (\S+)/g)].map(([, address]) => address), ['203.0.113.7', '203.0.113.8/30', '203.0.113.12'])
 })
 
+const held = (entries: Record<string, string | undefined>): Map<string, Buffer | undefined> => new Map(Object.entries(entries).map(([name, text]) => [name, text === undefined ? undefined : Buffer.from(text)]))
+
 void t.test('a folder: what it wrote may be replaced, anything else stops it', async (test) => {
   const files = new Map([['a', 'new'], ['b/c', 'two']])
-  const held = (entries: Record<string, string | undefined>): Map<string, Buffer | undefined> => new Map(Object.entries(entries).map(([name, text]) => [name, text === undefined ? undefined : Buffer.from(text)]))
   const list = readList(listText(new Map([['a', 'old'], ['gone', 'x']]))) ?? new Map<string, string>()
   test.strictSame(foreignFiles(held({}), new Map(), files), [])
   test.strictSame(foreignFiles(held({ 'a': 'old', 'gone': 'x', '.written.json': '{}', 'sites/genoa/secrets.conf': 'key' }), list, files), [])
