@@ -7,7 +7,7 @@ interface Template {
 
 const CALL = /(resourceId|parameters)\(((?:'[^']*'(?:, )?)+)\)/g
 
-/** Gives what does not resolve, in words. */
+/** Returns what does not resolve, in words. */
 export function templateFaults(text: string): string[] {
   const template = JSON.parse(text) as Template
   const there = new Set(template.resources.flatMap(({ type, name, properties }) => [key(type, ...name.split('/')), ...(properties?.subnets ?? []).map((subnet) => key(`${type}/subnets`, name, subnet.name))]))
