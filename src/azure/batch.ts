@@ -1,6 +1,7 @@
 // Batches: one request that holds several, as `multipart/mixed` of `application/http` parts (spec/sas.md section 14).
 // What a service may take for a part's request line is found whatever the framing around it, so that no reading of the
 // body can hide one; a body in which something could be one and cannot be read as one is not read at all.
+import { mayHoldParameter } from './loose-parameter.ts'
 import type { ServiceName } from './services.ts'
 import type { Target } from './target.ts'
 
@@ -31,21 +32,7 @@ export function isBatch(service: ServiceName, method: string, target: Target): b
   if (method !== 'POST') return false
   if (service === 'table') return BATCH_PATH.test(target.decodedPath)
   if (service !== 'blob' && service !== 'dfs') return false
-  return target.query !== undefined && target.query.split('&').some(isBatchParameter)
-}
-
-function isBatchParameter(part: string): boolean {
-  const equals = part.indexOf('=')
-  return equals > 0 && decoded(part.slice(0, equals)).toLowerCase() === 'comp' && decoded(part.slice(equals + 1)).toLowerCase() === 'batch'
-}
-
-/** A part that cannot be decoded is no parameter of the service's. */
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return ''
-  }
+  return mayHoldParameter(target.query, 'comp', 'batch')
 }
 
 /** Every request line in a batch's body, or in fixed words why the body cannot be read. */

@@ -15,6 +15,7 @@ import { factsOf } from './facts.ts'
 import type { ForwardContext } from './storage/forward.ts'
 import { answerHalfClosed } from './connection/half-closed.ts'
 import { readRequestFields } from './headers.ts'
+import { BatchBudget } from './storage/batch-budget.ts'
 import { carryStorage, type StorageContext } from './storage/storage.ts'
 import { Transaction, giveTransaction, transactionOf, type TransactionContext } from './transaction.ts'
 import { currentReplies, takeTurn } from './connection/pipelining.ts'
@@ -54,7 +55,7 @@ export class Handlers {
     this.#options = options
     this.#endings = new Endings({ context, snapshot, wallClock, deliver })
     this.forwarding = forwardContext(options, deliver)
-    this.#storage = { forwarding: this.forwarding, recorder: context.recorder, wallClock, shedSince, broken: (transaction, error) => this.broken(transaction.request, error) }
+    this.#storage = { forwarding: this.forwarding, batches: new BatchBudget(), recorder: context.recorder, wallClock, shedSince, broken: (transaction, error) => this.broken(transaction.request, error) }
     this.#tunneling = tunnelContext(options, this.forwarding, (socket, refusal) => this.#endings.refuseSocket(socket, refusal, 'GET'))
   }
 

@@ -39,6 +39,7 @@ const PROTECTED = /^(?:transfer-encoding$|authorization$|cookie$|host$|via$|cont
 // Clients send the same few names; the memory is bounded because they choose them.
 const kinds = new Map<string, FieldKind>()
 const KINDS_LIMIT = 2000
+const LONGEST_KEPT = 64
 /** Some readers take a leading zero for octal digits to come: RFC 9110 section 8.6 allows it, and nobody sends it. */
 const LENGTH = /^(?:0|[1-9]\d{0,14})$/
 
@@ -46,7 +47,7 @@ function kindOf(name: string): FieldKind {
   const known = kinds.get(name)
   if (known !== undefined) return known
   const kind = classify(name.toLowerCase())
-  if (kinds.size < KINDS_LIMIT) kinds.set(name, kind)
+  if (kinds.size < KINDS_LIMIT && name.length <= LONGEST_KEPT) kinds.set(name, kind)
   return kind
 }
 

@@ -120,7 +120,7 @@ interface Ask { readonly line?: string; readonly host?: string; readonly headers
 async function send(test: Test, body: string | Buffer, { line = 'POST /?comp=batch', host = storageHost('blob'), headers }: Ask = {}): Promise<{ reply: Message; seen: Message | undefined }> {
   const client = await dial(test, gate, { servername: host })
   const before = upstream.seen.length
-  const reply = await client.ask(line, [`Host: ${host}`, 'Content-Type: multipart/mixed; boundary=b', ...(headers ?? [`Content-Length: ${body.length}`])], body)
+  const reply = await client.ask(line, [`Host: ${host}`, 'Authorization: Bearer token', 'Content-Type: multipart/mixed; boundary=b', ...(headers ?? [`Content-Length: ${body.length}`])], body)
   client.close()
   return { reply, seen: upstream.seen[before] }
 }
@@ -172,7 +172,7 @@ void t.test('in chunks, in pieces, after 100 Continue, with a digest, up to 4 Mi
   test.equal(digest.seen?.header('content-md5'), createHash('md5').update(digest.seen?.body ?? '').digest('base64'))
 
   const client = await dial(test, gate)
-  const head = `POST /?comp=batch HTTP/1.1\r\nHost: ${storageHost('blob')}\r\nContent-Type: multipart/mixed; boundary=b\r\nContent-Length: ${body.length}\r\nExpect: 100-continue\r\n\r\n`
+  const head = `POST /?comp=batch HTTP/1.1\r\nHost: ${storageHost('blob')}\r\nContent-Type: multipart/mixed; boundary=b\r\nAuthorization: Bearer token\r\nContent-Length: ${body.length}\r\nExpect: 100-continue\r\n\r\n`
   const number = client.expect(head)
   const before = upstream.seen.length
   await client.send(head)
@@ -196,7 +196,7 @@ void t.test('in chunks, in pieces, after 100 Continue, with a digest, up to 4 Mi
 void t.test('a client that leaves in the middle leaves nothing behind', async (test) => {
   const before = upstream.seen.length
   const client = await dial(test, gate)
-  await client.send(`POST /?comp=batch HTTP/1.1\r\nHost: ${storageHost('blob')}\r\nContent-Length: 1000\r\n\r\n--b`)
+  await client.send(`POST /?comp=batch HTTP/1.1\r\nHost: ${storageHost('blob')}\r\nAuthorization: Bearer token\r\nContent-Length: 1000\r\n\r\n--b`)
   client.close()
   test.equal((await send(test, bodyOf('DELETE /ccc/a HTTP/1.1'))).reply.status, 202)
   test.equal(upstream.seen.length, before + 1)

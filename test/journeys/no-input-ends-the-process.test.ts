@@ -21,7 +21,7 @@ const HEADS: readonly string[] = [
   'GET /c/b?sv=2020-02-10&sr=b&sp=r&se=2099-01-01&sig=abc HTTP/1.1\r\nHost: HOST\r\nx-ms-date: Tue, 24 Nov 2026 06:40:00 GMT\r\n\r\n',
   'PUT /c/b HTTP/1.1\r\nHost: HOST\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nhello',
   'PUT /c/b HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nX: 1\r\n\r\n',
-  'POST /$batch HTTP/1.1\r\nHost: HOST\r\nContent-Type: multipart/mixed; boundary=b\r\nContent-Length: 60\r\n\r\n--b\r\nContent-Type: application/http\r\n\r\nGET /T HTTP/1.1\r\n\r\n--b--',
+  'POST /$batch HTTP/1.1\r\nHost: HOST\r\nContent-Type: multipart/mixed; boundary=b\r\nAuthorization: Bearer token\r\nContent-Length: 60\r\n\r\n--b\r\nContent-Type: application/http\r\n\r\nGET /T HTTP/1.1\r\n\r\n--b--',
   'GET /chat HTTP/1.1\r\nHost: HOST\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\nx',
   'PUT /c/b HTTP/1.1\r\nHost: HOST\r\nAuthorization: SharedKey tideoffice:abc=\r\nx-ms-copy-source: https://tideoffice.blob.localhost/c/a?sig=x\r\nContent-Length: 0\r\n\r\n',
 ]

@@ -105,7 +105,7 @@ const at = (service: 'file' | 'queue' | 'table'): readonly string[] => [`Host: $
 const REQUESTS = (realm: Realm): readonly Asked[] => [
   ['GET /c/200', [TRACEPARENT]], ['GET /c/large'], ['PUT /c/b', ['Content-Length: 5'], 'hello'], ['HEAD /c/200'], ['GET /c/304'], ['GET /c/404'], ['GET /c/500'], ['GET /v1/staff', api], ['POST /v1/staff', [...api, 'Content-Length: 2'], 'ab'], ['GET /v2/staff', api],
   [`GET /c/b?${sas(realm.key1, '')}`], [`GET /c/b?${sas(realm.key2, '')}`], [`GET /c/b?${sas(realm.key1, 'https')}`], [`GET /c/b?${sas('d3Jvbmc=', '')}`], [`GET /c/b?${sas(realm.key1, '', '2021-01-01T00:00:00Z')}`], ['GET /c/b?sv=2020-02-10&sig=x&sig=y'],
-  ['GET /c/../b'], ['GET /c/b', ['Expect: tea']], ['PUT /c/b', ['x-ms-copy-source: http://tideoffice.blob.localhost/c/a', 'Content-Length: 0']], ['POST /?comp=batch', ['Content-Type: multipart/mixed; boundary=b', 'Content-Length: 4'], '--b\n'],
+  ['GET /c/../b'], ['GET /c/b', ['Expect: tea']], ['PUT /c/b', ['x-ms-copy-source: http://tideoffice.blob.localhost/c/a', 'Content-Length: 0']], ['POST /?comp=batch', ['Content-Type: multipart/mixed; boundary=b', 'Authorization: Bearer token', 'Content-Length: 4'], '--b\n'],
   ['GET /c/reset'], ['GET /c/slow'], ['GET /q/messages', at('queue')], ['GET /Tables', at('table')], ['GET /s/f', at('file')],
 ]
 

@@ -24,6 +24,8 @@ export interface PaceOptions {
 }
 
 const TICK_MS = 1000
+/** A batch has to be whole within this time. */
+const COLLECTING_MS = 30_000
 /** A closer look costs as much as the system has connections; between two there is most of two ticks. */
 const CLOSER_MS = 1500
 /** Seconds. */
@@ -73,11 +75,17 @@ class PaceKeeper {
   /** Returns `stuck` where the kernel takes nothing for the client: whether the client takes it is to be seen there. */
   #watch(transaction: Transaction): 'stuck' | undefined {
     const { exchange, collected, reply } = transaction
-    if (collected !== undefined) return this.#watchBody(transaction, 'collecting', collected)
+    if (collected !== undefined) return this.#watchCollecting(transaction, collected)
     if (exchange === undefined || exchange.state === 'over') return reply.writableEnded ? this.#watchReader(transaction, 'flushing') : undefined
     if (exchange.state === 'sent' || exchange.state === 'waiting') return awaitReply(transaction, exchange, this.#options)
     if (exchange.state === 'sending') return this.#watchBody(transaction, 'sending', exchange.received)
     return this.#watchReader(transaction, exchange.state)
+  }
+
+  /** What is held whole has a total time beside the rate of every body: each second of it costs memory (contract section 4). */
+  #watchCollecting(transaction: Transaction, collected: number): undefined {
+    if (this.#options.monotonic() - transaction.startedAt >= COLLECTING_MS) this.#tooSlow(transaction)
+    else this.#watchBody(transaction, 'collecting', collected)
   }
 
   #watchBody(transaction: Transaction, phase: Phase, moved: number): undefined {

@@ -3,13 +3,14 @@
 // not hold, refuses the whole (spec/sas.md section 14).
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
-import type { IncomingMessage } from 'node:http'
 import { BATCH_LIMIT, requestLines, type RequestLine } from '../../azure/batch.ts'
 import { parseTarget } from '../../azure/target.ts'
 import { Refusal, refuse } from '../../refusal.ts'
 import { admitSas, type KeptResults, type SasVerdict } from '../../sas/admission.ts'
 import { hostName, isApis, type SiteTable, type StorageRoute } from '../../upstream/routes.ts'
 import type { RequestFields } from '../headers.ts'
+import type { BatchBudget } from './batch-budget.ts'
+import { collectBody } from './collect.ts'
 import type { FieldEdits } from './resign.ts'
 import type { Transaction } from '../transaction.ts'
 
@@ -30,12 +31,15 @@ export interface JudgedBatch {
   readonly verdicts: readonly SasVerdict[]
 }
 
-/** Reads a batch's body; rejects with `batch-malformed` beyond its limit, and in an encoding that hides it. */
-export async function readBatch(transaction: Transaction, fields: RequestFields): Promise<Buffer> {
+/**
+ * Reads a batch's body; rejects with `batch-malformed` beyond its limit, and in an encoding that hides it, and with `overloaded`
+ * where the budget has no room for it. Its bytes count until the request is over.
+ */
+export async function readBatch(transaction: Transaction, fields: RequestFields, budget: BatchBudget): Promise<Buffer> {
   if (CONTENT_CODED.test(fields.lines)) refuse('batch-malformed', { why: 'encoded body' })
   if ((fields.contentLength ?? 0) > BATCH_LIMIT) refuse('batch-malformed', { why: 'too large' })
   transaction.askForBody()
-  return collect(transaction)
+  return collectBody(transaction, BATCH_LIMIT, budget)
 }
 
 /** Judges every part. Refuses with `batch-malformed` or the `sas-*` reason of a part's token. */
@@ -111,37 +115,4 @@ function readTarget(pathAndQuery: string): { path: string; query: string | undef
     if (error instanceof Refusal) return refuse('batch-malformed', { why: 'a part\'s target' })
     throw error
   }
-}
-
-function collect(transaction: Transaction): Promise<Buffer> {
-  const { request, reply } = transaction
-  const pieces: Buffer[] = []
-  transaction.collected = 0
-  return new Promise((resolve, reject) => {
-    const settle = (result: Buffer | Refusal): void => {
-      stopListening(request, onData, onEnd, onClose)
-      reply.removeListener('close', onClose)
-      transaction.collected = undefined
-      if (Buffer.isBuffer(result)) resolve(result)
-      else reject(result)
-    }
-    const onData = (piece: Buffer): void => {
-      pieces.push(piece)
-      transaction.collected = (transaction.collected ?? 0) + piece.length
-      if (transaction.collected > BATCH_LIMIT) settle(new Refusal('batch-malformed', { why: 'too large' }))
-    }
-    const onEnd = (): void => settle(Buffer.concat(pieces))
-    const onClose = (): void => settle(new Refusal('http-malformed', { why: 'body cut short' }))
-    request.on('data', onData)
-    request.once('end', onEnd)
-    request.once('close', onClose)
-    // Refused elsewhere, or the client is gone: what was read is held no longer.
-    reply.once('close', onClose)
-  })
-}
-
-function stopListening(request: IncomingMessage, onData: (piece: Buffer) => void, onEnd: () => void, onClose: () => void): void {
-  request.removeListener('data', onData)
-  request.removeListener('end', onEnd)
-  request.removeListener('close', onClose)
 }

@@ -1,6 +1,6 @@
 // A request whose fields were edited: where it is signed with Shared Key, the signature is made anew with the account's
 // key, after the client's own was verified; without the key the edit is refused (spec/sas.md 16.3).
-import { isDateClose, readKeyedRequest, requestSignatureMatches, signRequest, type KeyedRequest, type ReadRequest } from '../../azure/shared-key.ts'
+import { isDateClose, readKeyedRequest, requestSignatureMatches, signRequest, type AccountKey, type KeyedRequest, type ReadRequest } from '../../azure/shared-key.ts'
 import { refuse } from '../../refusal.ts'
 import type { StorageRoute } from '../../upstream/routes.ts'
 import { readRequestFields, type RequestFields } from '../headers.ts'
@@ -35,13 +35,24 @@ function isSigned({ route }: EditedRequest, edits: FieldEdits): boolean {
 
 function resign(request: EditedRequest, signed: ReadRequest, edited: string[]): string[] {
   const { route, now } = request
-  const proof = requestSignatureMatches(signed, route.account, route.sas.keys.account)
-  const key = route.sas.keys.account.find(({ slot }) => slot === proof?.slot)?.key
-  if (key === undefined) refuse('shared-key-signature', { why: route.sas.keys.account.length === 0 ? 'no key of the account' : 'the signature does not match' })
-  if (!isDateClose(signed, now)) refuse('shared-key-signature', { why: 'the date is not within 15 minutes' })
+  const { key } = proveSharedKey(signed, request)
   const scheme = signed.credential?.scheme ?? 'SharedKey'
   const { date, authorization } = signRequest({ ...keyed(request, edited), path: `${route.origin.pathPrefix}${request.path}` }, { account: route.account, key, scheme }, now)
   return applyEdits(edited, new Map([['date', null], ['x-ms-date', date], ['authorization', authorization]]))
+}
+
+const DATE_DETAIL = 'The date of the request is not within 15 minutes of the gateway\'s time.'
+
+/** Returns the key that signed a request. Refuses with `shared-key-signature` where none of the account's keys did, or not now. */
+export function proveSharedKey(signed: ReadRequest, { route, now }: EditedRequest): AccountKey {
+  const { account: keys } = route.sas.keys
+  if (keys.length === 0) refuse('shared-key-signature', { why: 'no key' })
+  if (signed.credential !== undefined && signed.credential.account !== route.account) refuse('shared-key-signature', { why: 'account' })
+  const proof = requestSignatureMatches(signed, route.account, keys)
+  const key = keys.find(({ slot }) => slot === proof?.slot)
+  if (key === undefined) refuse('shared-key-signature', { why: 'signature' })
+  if (!isDateClose(signed, now)) refuse('shared-key-signature', { why: 'date' }, { AuthenticationErrorDetail: DATE_DETAIL })
+  return key
 }
 
 function keyed({ method, route, path, query }: EditedRequest, headers: readonly string[]): KeyedRequest {

@@ -6,12 +6,14 @@ import { mayListBlobs } from '../../azure/listing.ts'
 import type { Recorder } from '../../observe/recorder.ts'
 import type { SasVerdict } from '../../sas/admission.ts'
 import type { Snapshot, StoragePermit } from '../admit.ts'
+import type { BatchBudget } from './batch-budget.ts'
 import { batchEdits, judgeBatch, readBatch, streamOf } from './batch.ts'
+import { verifyCredential } from './credential.ts'
 import { forward, type Dispatch, type ForwardContext } from './forward.ts'
 import { withoutField, type RequestFields } from '../headers.ts'
 import { asksForKey, learnKeys } from './learning.ts'
 import { editBatchReplies, hideCopySources } from './reply-edits.ts'
-import { editFields } from './resign.ts'
+import { editFields, type EditedRequest } from './resign.ts'
 import { shedWhole } from '../shed.ts'
 import type { Transaction } from '../transaction.ts'
 
@@ -19,6 +21,8 @@ import type { Transaction } from '../transaction.ts'
 export interface StorageContext {
   readonly forwarding: ForwardContext
   readonly recorder: Recorder
+  /** What batches this worker holds. */
+  readonly batches: BatchBudget
   /** Milliseconds since the epoch. */
   readonly wallClock: () => number
   /** Since when memory is short, monotonic ms; undefined while it is not. */
@@ -46,7 +50,8 @@ export function carryStorage(transaction: Transaction, permit: StoragePermit, sn
 
 function carryBatch(transaction: Transaction, permit: StoragePermit, dispatch: Dispatch, snapshot: Snapshot, context: StorageContext): void {
   shedWhole(context.shedSince())
-  readBatch(transaction, dispatch.fields)
+  if (permit.sas === undefined) verifyCredential(requestOf(transaction, permit, context))
+  readBatch(transaction, dispatch.fields, context.batches)
     .then((whole) => {
       const judged = judge(transaction, permit, whole, snapshot, context)
       const { origin, service } = permit.route
@@ -56,13 +61,17 @@ function carryBatch(transaction: Transaction, permit: StoragePermit, dispatch: D
     .catch((error: unknown) => context.broken(transaction, error))
 }
 
-function judge(transaction: Transaction, { route, target, fields }: StoragePermit, whole: Buffer, { sites, kept }: Snapshot, context: StorageContext): { body: Readable; fields: RequestFields } {
+function judge(transaction: Transaction, permit: StoragePermit, whole: Buffer, { sites, kept }: Snapshot, context: StorageContext): { body: Readable; fields: RequestFields } {
+  const { route, fields } = permit
   const now = context.wallClock()
   const { body, edited, verdicts } = judgeBatch(whole, { route, sites, kept, address: transaction.arrival?.address ?? '', now })
   for (const verdict of verdicts) noteSas(transaction, route.account, verdict, context)
   if (!edited) return { body: streamOf(body), fields }
-  const { method = '', rawHeaders: raw } = transaction.request
-  return { body: streamOf(body), fields: editFields({ method, route, path: target.path, query: target.query, raw, now }, batchEdits(body, fields)) }
+  return { body: streamOf(body), fields: editFields({ ...requestOf(transaction, permit, context), now }, batchEdits(body, fields)) }
+}
+
+function requestOf({ request: { method = '', rawHeaders: raw } }: Transaction, { route, target: { path, query } }: Pick<StoragePermit, 'route' | 'target'>, { wallClock }: StorageContext): EditedRequest {
+  return { method, route, path, query, raw, now: wallClock() }
 }
 
 function noteSas(transaction: Transaction, account: string, sas: SasVerdict, { recorder, wallClock }: StorageContext): void {
