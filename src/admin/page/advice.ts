@@ -55,6 +55,7 @@ export const ADVICE: Readonly<Partial<Record<Reason, string>>> = {
   'copy-source-unknown': 'Add the source’s account to storage.accounts, or set storage.copySources to any-https.',
   'batch-malformed': 'The client’s batch could be read in more than one way. The log says why.',
   'shared-key-signature': 'The account’s key was rotated, or the client’s clock is off. Put the new key first in keys.',
+  'not-permitted': 'A batch must carry one valid credential: a SAS, or a signature of the account. The log line says what it had.',
   'draining': 'A few at each restart are normal. Many: give balancers time with drain.announce.',
   'overloaded': 'The log names the client: too many requests behind one another on one connection.',
   'upstream-unreachable': 'DNS, network, or the service is down: see “Upstreams”, and try it from this machine.',
