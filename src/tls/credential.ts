@@ -3,6 +3,7 @@
 // RSA 2048 or P-256 at least, SHA-256 at least (contract section 3, T5). An RSASSA-PSS signature does not tell its hash
 // here: OpenSSL's security level 2 judges it when the context is made.
 import { X509Certificate, createHash, createPrivateKey, type KeyObject } from 'node:crypto'
+import { alternativeNamesText } from './alternative-names.ts'
 
 export interface Credential {
   /** Leaf first. */
@@ -186,7 +187,7 @@ function weigh(chain: readonly [X509Certificate, ...X509Certificate[]], now: num
 
 // Node writes odd values as JSON strings (CVE-2021-44532); a host name or an address is never odd, so those are left out.
 function alternativeNames(leaf: X509Certificate): string[] {
-  return (leaf.subjectAltName ?? '').split(', ')
+  return alternativeNamesText(leaf).split(', ')
     .map((entry) => /^(?:DNS|IP Address):([^"]+)$/.exec(entry)?.[1]?.toLowerCase())
     .filter((name) => name !== undefined)
 }

@@ -2,6 +2,7 @@
 // subject alternative name alone, whole and exact; never from the common name (security.md M3).
 import type { X509Certificate } from 'node:crypto'
 import { refuse } from '../refusal.ts'
+import { alternativeNamesText } from './alternative-names.ts'
 import { weakKey, weakSignature } from './credential.ts'
 
 /** A verified client certificate. */
@@ -27,7 +28,7 @@ const ALTERNATIVE_NAME = /([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,]*)(?:, |$)/g
 /** Reads the identity of a certificate. */
 export function peerIdentity(certificate: X509Certificate): PeerIdentity {
   const names: string[] = []
-  for (const [, kind, value = ''] of (certificate.subjectAltName ?? '').matchAll(ALTERNATIVE_NAME)) {
+  for (const [, kind, value = ''] of alternativeNamesText(certificate).matchAll(ALTERNATIVE_NAME)) {
     if (kind === 'URI' || kind === 'DNS') names.push(`${kind}:${value.startsWith('"') ? unquoted(value) : value}`)
   }
   return Object.freeze({ names: Object.freeze(names), der: certificate.raw.toString('base64'), validUntil: certificate.validToDate.getTime() })
