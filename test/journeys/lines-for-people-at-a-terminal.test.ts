@@ -9,7 +9,7 @@ import { until, within } from '../support/until.ts'
 
 const skip = existsSync('/usr/bin/script') ? false : 'needs `script` (bsdutils), which makes a terminal'
 const realm = await createRealm(t)
-const WISH = { apis: [{ name: 'payroll', host: 'payroll.localhost', upstream: 'https://127.0.0.1:1' }] }
+const WISH = { apis: [{ name: 'payroll', host: 'payroll.localhost', upstream: 'https://127.0.0.1:1' }], names: ['payroll.localhost'] }
 
 interface AtTerminal {
   readonly child: ChildProcess
@@ -25,7 +25,8 @@ async function atTerminal(test: Test, environment: Readonly<Record<string, strin
   })
   let text = ''
   child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
-  await until(() => text.includes('listening'), 'the line `listening`')
+  const ended = once(child, 'close').then(() => test.comment(`it ended: ${text}`))
+  await Promise.race([until(() => text.includes('listening'), 'the line `listening`'), ended])
   return { child, text: () => text }
 }
 
