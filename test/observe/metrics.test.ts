@@ -8,12 +8,14 @@ const TRAFFIC: [name: string, type: string, labels: string][] = [
   ['connections_open', 'gauge', 'listener'], ['connections_total', 'counter', 'listener'], ['plaintext_connections_total', 'counter', 'protocol'],
   ['tls_handshakes_total', 'counter', 'version suite resumed client_cert'], ['tls_handshake_duration_seconds', 'histogram', 'resumed'], ['tls_client_hello_total', 'counter', 'offered'], ['tls_groups_total', 'counter', 'group'],
   ['refusals_total', 'counter', 'stage reason'], ['requests_total', 'counter', 'route service method class'], ['request_duration_seconds', 'histogram', 'route'], ['gateway_duration_seconds', 'histogram', 'route'],
-  ['requests_in_flight', 'gauge', 'route'], ['bytes_total', 'counter', 'route direction'], ['sas_total', 'counter', 'account kind outcome'], ['sas_key_used_total', 'counter', 'account slot'],
+  ['requests_in_flight', 'gauge', 'route'], ['bytes_total', 'counter', 'route direction'], ['sas_total', 'counter', 'account kind outcome'],
+  ['sas_would_refuse_total', 'counter', 'account reason'], ['sas_key_used_total', 'counter', 'account slot'],
   ['upstream_requests_total', 'counter', 'upstream result'], ['upstream_connections', 'gauge', 'upstream state'], ['upstream_connect_seconds', 'histogram', 'upstream'], ['upstream_first_byte_seconds', 'histogram', 'upstream'],
   ['upstream_healthy', 'gauge', 'upstream'], ['workers_short_of_memory', 'gauge', ''], ['event_loop_utilization_ratio', 'gauge', ''], ['log_lines_dropped_total', 'counter', ''], ['audit_lines_dropped_total', 'counter', ''], ['trace_spans_dropped_total', 'counter', ''],
 ]
 const STATE: [name: string, type: string, labels: string][] = [
-  ['connections_open', 'gauge', 'listener'], ['connections_total', 'counter', 'listener'], ['log_lines_dropped_total', 'counter', ''], ['ready', 'gauge', 'check'], ['draining', 'gauge', ''], ['certificate_expiry_timestamp_seconds', 'gauge', 'name use'],
+  ['connections_open', 'gauge', 'listener'], ['connections_total', 'counter', 'listener'], ['log_lines_dropped_total', 'counter', ''], ['ready', 'gauge', 'check'], ['draining', 'gauge', ''], ['names_without_certificate', 'gauge', ''],
+  ['certificate_expiry_timestamp_seconds', 'gauge', 'name use'],
   ['config_reloads_total', 'counter', 'result'], ['config_last_reload_successful', 'gauge', ''], ['config_generation', 'gauge', ''], ['config_info', 'gauge', 'hash'], ['connections_limit', 'gauge', ''], ['workers', 'gauge', ''], ['worker_restarts_total', 'counter', ''],
   ['build_info', 'gauge', 'version node openssl'],
 ]
