@@ -22,7 +22,7 @@ const ROWS: [what: string, cert: string, key: string, fault: RegExp][] = [
   ['a key of another kind', good.certFile, crossed.keyFile, /does not fit/],
   ['expired', spent.certFile, spent.keyFile, /expired/],
   ['not yet valid', early.certFile, early.keyFile, /not valid before/],
-  ['no such file', join(realm.folder, 'missing.pem'), good.keyFile, /missing\.pem/],
+  ['no such file', join(realm.folder, 'missing.pem'), good.keyFile, /tls\.certificates\[1\]\.cert: does not exist/],
   ['no PEM', realm.write('text.pem', 'hello'), good.keyFile, /no PEM/],
   ['an empty key', good.certFile, realm.write('empty.key', ''), /empty/],
   ['certificate and key the wrong way round', good.keyFile, good.certFile, /no certificate|no private key/],
