@@ -5,6 +5,7 @@
 //   /metrics  Prometheus text: workers summed, state once
 //   /status   JSON for scripts
 import fastify, { type FastifyInstance } from 'fastify'
+import { contain } from '../contain.ts'
 import { PAGE_HEADERS } from './page/page.ts'
 import type { Readiness } from './readiness.ts'
 import type { Reports } from './reports.ts'
@@ -13,14 +14,20 @@ export interface AdminOptions {
   readonly readiness: Readiness
   readonly reports: Pick<Reports, 'metrics' | 'status' | 'page'>
   readonly connection: (change: 1 | -1) => void
+  /** Told what a handler of a connection threw; the connection ends. */
+  readonly broken: (error: unknown) => void
 }
 
 /** Builds the admin app; binds nothing. */
-export function buildAdmin({ readiness, reports, connection }: AdminOptions): FastifyInstance {
+export function buildAdmin({ readiness, reports, connection, broken }: AdminOptions): FastifyInstance {
   const app = fastify({ logger: false, forceCloseConnections: true })
   app.server.on('connection', (socket) => {
-    connection(1)
-    socket.once('close', () => connection(-1))
+    const end = (error: unknown): void => {
+      broken(error)
+      socket.destroy()
+    }
+    contain('admin connection', () => connection(1), end)()
+    socket.once('close', contain('admin close', () => connection(-1), end))
   })
   app.get('/', async (_request, reply) => reply.headers(PAGE_HEADERS).send(await reports.page()))
   app.get('/livez', async (_request, reply) => reply.type('text/plain').send('ok\n'))

@@ -2,10 +2,11 @@
 // the connection it came from: Node's private `_parent`, pinned by test/door/arrival.test.ts.
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { contain } from '../contain.ts'
 import type { Detail } from '../refusal.ts'
 import type { RollMember } from '../members.ts'
 import type { ClientHello } from '../tls/client-hello.ts'
-import type { PeerIdentity } from '../tls/peer.ts'
+import type { ChainFault, PeerIdentity } from '../tls/peer.ts'
 
 /** An accepted connection. */
 export interface Arrival extends RollMember {
@@ -27,8 +28,8 @@ export interface Arrival extends RollMember {
   tlsVersion: string
   /** The verified client certificate, if one was shown. */
   peer: PeerIdentity | undefined
-  /** It showed a certificate that is too weak for us. */
-  weakPeer: boolean
+  /** What is wrong with the certificates that it showed, if anything is. */
+  chainFault: ChainFault | undefined
   /** The connection ends with its next reply: the trust that it rests on has changed. */
   stale: boolean
   /** Handed to TLS, and the handshake has neither finished nor failed. */
@@ -37,14 +38,19 @@ export interface Arrival extends RollMember {
   counted: boolean
   /** Counted as refused already: a connection has one reason. */
   refused: boolean
+  /** Records what a handler of this connection threw. */
+  readonly tellFault: (error: unknown) => void
 }
 
 const ARRIVAL = Symbol('arrival')
 interface Carrier { [ARRIVAL]?: Arrival }
 interface Wrapping { readonly _parent?: Socket | null }
 
-/** Notes who came; called once for each connection, at accept. `now` in monotonic milliseconds. */
-export function recordArrival(socket: Socket, listener: Arrival['listener'], now: number): Arrival {
+/**
+ * Notes who came; called once for each connection, at accept. `now` in monotonic milliseconds. `tellFault` records what a
+ * handler of the connection threw.
+ */
+export function recordArrival(socket: Socket, listener: Arrival['listener'], now: number, tellFault: (arrival: Arrival, error: unknown) => void = () => undefined): Arrival {
   const arrival: Arrival = {
     place: -1,
     socket,
@@ -57,11 +63,12 @@ export function recordArrival(socket: Socket, listener: Arrival['listener'], now
     offer: undefined,
     tlsVersion: '',
     peer: undefined,
-    weakPeer: false,
+    chainFault: undefined,
     stale: false,
     handshaking: false,
     counted: false,
     refused: false,
+    tellFault: (error) => tellFault(arrival, error),
   }
   ;(socket as Carrier)[ARRIVAL] = arrival
   return arrival
@@ -89,6 +96,17 @@ export function amendArrival(arrival: Arrival, client: { address: string; port: 
 export function arrivalOf(socket: Socket | TLSSocket): Arrival | undefined {
   const carrier = socket as Carrier
   return (carrier[ARRIVAL] ??= ((socket as Wrapping)._parent as Carrier | undefined)?.[ARRIVAL] as Arrival)
+}
+
+/** A handler of this connection threw: records it with reason `unexpected`, and ends the connection. */
+export function breakConnection(socket: Socket | TLSSocket, error: unknown): void {
+  arrivalOf(socket)?.tellFault(error)
+  socket.destroy()
+}
+
+/** Returns a handler of a client's connection, wrapped: what it throws ends that connection with reason `unexpected`. */
+export function containOn<T, A extends unknown[]>(socket: Socket | TLSSocket, name: string, handler: (this: T, ...args: A) => unknown): (this: T, ...args: A) => void {
+  return contain(name, handler, (error) => breakConnection(socket, error))
 }
 
 /** Who came, for the line of a refusal: by which listener, and by which balancer where one said so. */

@@ -6,7 +6,7 @@ import { Roll } from '../members.ts'
 import { Refusal, type Detail, type Reason } from '../refusal.ts'
 import { readClientHello, type ClientHello } from '../tls/client-hello.ts'
 import type { Recorder } from '../observe/recorder.ts'
-import { amendArrival, describeArrival, recordArrival, type Arrival } from './arrival.ts'
+import { amendArrival, containOn, describeArrival, recordArrival, type Arrival } from './arrival.ts'
 import type { Census } from './census.ts'
 import { classify, type FirstBytes } from './first-bytes.ts'
 import { describeOffer, noteOf } from './offer.ts'
@@ -39,14 +39,14 @@ export function openFrontDoor(server: TlsServer, options: DoorOptions, recorder:
   const [toTls] = server.listeners('connection') as [(socket: Socket) => void]
   server.removeAllListeners('connection')
   const door = new Door('tls', options, recorder, (socket) => toTls.call(server, socket))
-  server.on('connection', (socket: Socket) => door.enter(socket))
+  server.on('connection', door.accept)
   return door
 }
 
 /** The plain listener: exists to refuse plain HTTP with a proper answer. */
 export function openPlainDoor(options: DoorOptions, recorder: Recorder): { server: Server; door: FrontDoor } {
   const door = new Door('plain', options, recorder, undefined)
-  const server = createServer((socket) => door.enter(socket))
+  const server = createServer(door.accept)
   return { server, door }
 }
 
@@ -74,12 +74,17 @@ class Door implements FrontDoor {
     this.#sweeper.unref()
   }
 
-  enter(socket: Socket): void {
-    const arrival = recordArrival(socket, this.#listener, this.#options.monotonic())
+  /** Listens to a connection from its accept on. */
+  readonly accept = (socket: Socket): void => {
+    const arrival = recordArrival(socket, this.#listener, this.#options.monotonic(), (broken, error) => this.#tellFault(broken, error))
     this.#recorder.connectionOpened(this.#listener)
     const tooMany = this.#options.census.enter()
     socket.on('error', ignore)
-    socket.once('close', () => this.#left(socket, arrival))
+    socket.once('close', containOn(socket, 'door close', () => this.#left(socket, arrival)))
+    containOn(socket, 'door accept', () => this.#enter(socket, arrival, tooMany))()
+  }
+
+  #enter(socket: Socket, arrival: Arrival, tooMany: boolean): void {
     if (tooMany || this.#crowded(arrival)) return this.#refuse(socket, arrival, new Refusal('too-many-connections'))
     this.#pending.enter(arrival)
     this.#listen(socket, arrival)
@@ -97,7 +102,7 @@ class Door implements FrontDoor {
   }
 
   #listen(socket: Socket, arrival: Arrival): void {
-    const onReadable = (): void => {
+    const onReadable = containOn(socket, 'door readable', () => {
       const chunk = socket.read() as Buffer | null
       if (chunk === null) {
         if (socket.readableEnded) socket.destroy()
@@ -109,7 +114,7 @@ class Door implements FrontDoor {
       if (left.length > 0 && !this.#awaitsProxy(arrival) && this.#judge(socket, arrival, left)) return
       this.#partial.set(socket, left)
       socket.once('readable', onReadable)
-    }
+    })
     socket.once('readable', onReadable)
     socket.once('end', destroy)
   }
@@ -173,7 +178,7 @@ class Door implements FrontDoor {
     socket.removeListener('end', destroy)
     socket.unshift(bytes)
     // Node reads what was put back in the turn after a TLS socket is made; this comes right before it.
-    process.nextTick(this.#options.entersTls, arrival.offer)
+    process.nextTick(containOn(socket, 'door enters TLS', this.#options.entersTls), arrival.offer)
     this.#toTls?.(socket)
     return true
   }
@@ -206,6 +211,11 @@ class Door implements FrontDoor {
     socket.destroy()
   }
 
+  /** A handler threw: a fault of ours, told once for each connection. */
+  #tellFault(arrival: Arrival, error: unknown): void {
+    this.#note(arrival, new Refusal('unexpected', {}, {}, error), {})
+  }
+
   #note(arrival: Arrival, refusal: Refusal, facts: Detail): void {
     if (arrival.refused) return
     arrival.refused = true
@@ -228,7 +238,7 @@ class Door implements FrontDoor {
 
   #sweep(): void {
     const before = this.#options.monotonic() - this.#options.handshakeTimeout
-    for (const arrival of this.#pending.all()) if (arrival.acceptedAt <= before) this.#late(arrival.socket, arrival)
+    for (const arrival of this.#pending.all()) if (arrival.acceptedAt <= before) containOn(arrival.socket, 'door sweep', () => this.#late(arrival.socket, arrival))()
   }
 
   #late(socket: Socket, arrival: Arrival): void {

@@ -1,7 +1,7 @@
 // What becomes of each handshake: recorded with version, suite and group, or refused with its reason and with what the
 // client offered.
 import type { Server as TlsServer, TLSSocket } from 'node:tls'
-import { arrivalOf, describeArrival, type Arrival } from './arrival.ts'
+import { arrivalOf, containOn, describeArrival, type Arrival } from './arrival.ts'
 import type { FrontDoor } from './front-door.ts'
 import { describeOffer } from './offer.ts'
 import type { TrafficMetrics } from '../observe/metrics.ts'
@@ -10,7 +10,7 @@ import { Refusal, type Reason } from '../refusal.ts'
 import type { Roll } from '../members.ts'
 import type { ClientHello } from '../tls/client-hello.ts'
 import { handshakeRefusal } from '../tls/handshake.ts'
-import { isWeak, peerIdentity } from '../tls/peer.ts'
+import { chainFault, peerIdentity } from '../tls/peer.ts'
 import { CIPHER_SUITES, NAMED_GROUPS, groupFor, suiteName } from '../tls/policy.ts'
 
 /**
@@ -19,23 +19,30 @@ import { CIPHER_SUITES, NAMED_GROUPS, groupFor, suiteName } from '../tls/policy.
  */
 export function watchHandshakes(server: TlsServer, door: FrontDoor, recorder: Recorder, identified: Roll<Arrival>, monotonic: () => number): void {
   // Before node:http's own listener, so that a request finds its arrival complete.
-  server.prependListener('secureConnection', (socket: TLSSocket) => {
-    const arrival = arrivalOf(socket)
+  server.prependListener('secureConnection', forEach('handshake secureConnection', (socket, arrival) => {
     door.settled(arrival)
-    if (arrival === undefined) return
     if (arrival.offer === undefined) unread(socket, arrival, recorder)
-    else if (isUnverified(socket)) unverified(socket, arrival, recorder)
+    else if (isUnverified(socket, arrival)) unverified(socket, arrival, recorder)
     else completed(socket, arrival, arrival.offer, recorder, monotonic())
     if (arrival.peer === undefined) return
     identified.enter(arrival)
-    socket.once('close', () => identified.leave(arrival))
-  })
-  server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
-    const arrival = arrivalOf(socket)
+    socket.once('close', containOn(socket, 'handshake close', () => identified.leave(arrival)))
+  }))
+  const whenFailed = forEach('handshake tlsClientError', (socket, arrival, error: NodeJS.ErrnoException) => {
     door.settled(arrival)
-    if (arrival === undefined || arrival.refused) return
-    failed(error, socket, arrival, recorder)
+    if (!arrival.refused) failed(error, socket, arrival, recorder)
   })
+  server.on('tlsClientError', (error, socket) => whenFailed(socket, error))
+}
+
+/** Returns a handler for the connections of a TLS server that came by a door. What it throws ends that one connection. */
+function forEach<A extends unknown[]>(name: string, handler: (socket: TLSSocket, arrival: Arrival, ...args: A) => void): (socket: TLSSocket, ...args: A) => void {
+  return (socket, ...args) => {
+    containOn(socket, name, () => {
+      const arrival = arrivalOf(socket)
+      if (arrival !== undefined) handler(socket, arrival, ...args)
+    })()
+  }
 }
 
 /**
@@ -47,29 +54,33 @@ function unread(socket: TLSSocket, arrival: Arrival, recorder: Recorder): void {
   socket.destroy()
 }
 
-/** Where certificates are optional, Node lets one that does not verify through and leaves it to us. */
-function isUnverified(socket: TLSSocket): boolean {
-  return !socket.authorized && socket.getPeerX509Certificate() !== undefined
+/**
+ * Where certificates are optional, Node lets one that does not verify through and leaves it to us; and OpenSSL verifies a
+ * chain without a look at certificates that are no part of it, which may be undecodable.
+ */
+function isUnverified(socket: TLSSocket, { chainFault: fault }: Arrival): boolean {
+  const undecodable = fault !== undefined && fault !== 'weak'
+  return undecodable || (!socket.authorized && socket.getPeerX509Certificate() !== undefined)
 }
 
 function unverified(socket: TLSSocket, arrival: Arrival, recorder: Recorder): void {
   const authorizationError = authorizationErrorOf(socket) ?? 'UNVERIFIED'
-  refuseHandshake(arrival, handshakeRefusal({ code: undefined, authorizationError, weak: arrival.weakPeer, hello: arrival.offer }), authorizationError, recorder)
+  refuseHandshake(arrival, handshakeRefusal({ code: undefined, authorizationError, chainFault: arrival.chainFault, hello: arrival.offer }), authorizationError, recorder)
   socket.destroy()
 }
 
 /**
- * Notes whether the certificate that a client will show is weak: Node has no code of its own for that, and after its verdict
- * the certificate is gone. To be called while the hello is handled; where there is no SNI nobody calls it, and the reason is
+ * Notes what is wrong with the certificates that a client will show: Node has no code of its own for that, and after its
+ * verdict they are gone. To be called while the hello is handled; where there is no SNI nobody calls it, and the reason is
  * `client-cert-untrusted`.
  */
 export function watchPeer(socket: TLSSocket): void {
   // Before Node's own listener, which judges.
-  socket.prependOnceListener('secure', () => {
+  socket.prependOnceListener('secure', containOn(socket, 'handshake secure', () => {
     const arrival = arrivalOf(socket)
     const certificate = socket.getPeerX509Certificate()
-    if (arrival !== undefined && certificate !== undefined) arrival.weakPeer = isWeak(certificate)
-  })
+    if (arrival !== undefined && certificate !== undefined) arrival.chainFault = chainFault(certificate)
+  }))
 }
 
 /** `authorizationError` is a code, or an error with one. */
@@ -96,7 +107,7 @@ function completed(socket: TLSSocket, arrival: Arrival, offer: ClientHello, reco
 
 function failed(error: NodeJS.ErrnoException, socket: TLSSocket, arrival: Arrival, recorder: Recorder): void {
   const authorizationError = authorizationErrorOf(socket)
-  refuseHandshake(arrival, handshakeRefusal({ code: error.code, authorizationError, weak: arrival.weakPeer, hello: arrival.offer }), authorizationError ?? error.code, recorder)
+  refuseHandshake(arrival, handshakeRefusal({ code: error.code, authorizationError, chainFault: arrival.chainFault, hello: arrival.offer }), authorizationError ?? error.code, recorder)
 }
 
 /** Notes the one reason of a connection, with the code that led to it. */

@@ -1,6 +1,7 @@
 // The last word to a client that spoke plain HTTP: a reply that its SDK understands, never a redirect, then the end
 // (contract section 5). Nothing of the request goes anywhere.
 import type { Socket } from 'node:net'
+import { containOn } from './arrival.ts'
 import { errorReply, replyBytes } from '../azure/error-reply.ts'
 import type { ServiceName } from '../azure/services.ts'
 import { Refusal } from '../refusal.ts'
@@ -58,10 +59,10 @@ export function refusePlaintext(socket: Socket, head: PlainHead, options: Plaint
 
 function linger(socket: Socket): void {
   let left = LINGER_BYTES
-  socket.on('data', (chunk: Buffer) => {
+  socket.on('data', containOn(socket, 'plaintext data', (chunk: Buffer) => {
     left -= chunk.length
     if (left < 0) socket.destroy()
-  })
+  }))
   socket.on('end', () => socket.destroy())
   // A total, not an idle time: a client that drips must not keep the connection.
   setTimeout(() => socket.destroy(), LINGER_MS).unref()

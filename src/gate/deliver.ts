@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { errorReply } from '../azure/error-reply.ts'
 import type { ServiceName } from '../azure/services.ts'
-import { connectionUnder } from '../door/arrival.ts'
+import { connectionUnder, containOn } from '../door/arrival.ts'
 import type { Refusal } from '../refusal.ts'
 import { fieldValue } from './headers.ts'
 import type { Transaction } from './transaction.ts'
@@ -47,7 +47,7 @@ export function deliverRefusal(transaction: Transaction, refusal: Refusal, servi
 function endBehind(reply: ServerResponse, socket: Socket): void {
   lingerAtEnd(socket)
   if (reply.writableFinished) socket.destroySoon()
-  else reply.once('finish', () => socket.destroySoon())
+  else reply.once('finish', containOn(socket, 'deliver finish', () => socket.destroySoon()))
 }
 
 /** By a reset, once the reply has begun: where its end is that of the connection, a plain end would vouch for it. */
@@ -73,11 +73,11 @@ export function dropRest(request: IncomingMessage): void {
 /** The timer goes with the request and with its connection: it would hold both, and what was read of the body. */
 function endLateRest(request: IncomingMessage): void {
   const { socket } = request
-  const over = (): void => {
+  const over = containOn(socket, 'deliver close', () => {
     clearTimeout(timer)
     request.removeListener('close', over)
     socket.removeListener('close', over)
-  }
+  })
   const timer = setTimeout(() => socket.destroy(), REST_MS)
   timer.unref()
   request.once('close', over)

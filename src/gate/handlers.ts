@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { Refusal } from '../refusal.ts'
 import type { Roll } from '../members.ts'
+import { containOn } from '../door/arrival.ts'
 import { isApis } from '../upstream/routes.ts'
 import { admit, findRoute, findSite, isApiPermit, serviceOf, type ApiPermit, type Snapshot } from './admit.ts'
 import { givePassage } from './api/api-proxy.ts'
@@ -65,9 +66,11 @@ export class Handlers {
     server.maxHeadersCount = 0
     answerHalfClosed(server)
     const take = (awaitsContinue: boolean) => (request: IncomingMessage, reply: ServerResponse) => {
-      // The parser goes on with what follows a refusal that closes; where that begins is not ours to guess (security.md 3.11).
-      if (isEnding(request.socket)) request.resume()
-      else if (!takeTurn(reply, () => begin(request, reply, awaitsContinue))) this.#endings.overwhelmed(request.socket)
+      containOn(request.socket, 'gate request', () => {
+        // The parser goes on with what follows a refusal that closes; where that begins is not ours to guess (security.md 3.11).
+        if (isEnding(request.socket)) request.resume()
+        else if (!takeTurn(reply, () => begin(request, reply, awaitsContinue))) this.#endings.overwhelmed(request.socket)
+      })()
     }
     const begin = (request: IncomingMessage, reply: ServerResponse, awaitsContinue: boolean): void => {
       // Node leaves out what came with a request that asks for another protocol: the end tells the client that it did.
@@ -78,14 +81,18 @@ export class Handlers {
     server.on('request', take(false))
     server.on('checkContinue', take(true))
     server.on('checkExpectation', take(false))
-    server.on('upgrade', (request: IncomingMessage, socket: Duplex, early: Buffer) => this.#upgrade(request, socket as TLSSocket, early))
-    server.on('connect', (request: IncomingMessage, socket: Duplex) => this.#endings.endWith(socket as TLSSocket, new Refusal('method-refused'), request.method ?? ''))
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, early: Buffer) => {
+      containOn(socket as TLSSocket, 'gate upgrade', () => this.#upgrade(request, socket as TLSSocket, early))()
+    })
+    server.on('connect', (request: IncomingMessage, socket: Duplex) => {
+      containOn(socket as TLSSocket, 'gate connect', () => this.#endings.endWith(socket as TLSSocket, new Refusal('method-refused'), request.method ?? ''))()
+    })
     return server
   }
 
   /** What Node's parser could not read, or did not get in time. */
   unparsable(error: NodeJS.ErrnoException, socket: TLSSocket): void {
-    this.#endings.unparsable(error, socket)
+    containOn(socket, 'gate clientError', () => this.#endings.unparsable(error, socket))()
   }
 
   /** The onRequest hook: whether the request was dealt with here, by carrying or by refusing it. */
@@ -155,7 +162,11 @@ export class Handlers {
   wantsTunnel(request: Carrying): boolean {
     request[UPGRADE] = true
     const { socket } = request
-    return wantsTunnel(request, this.#options.snapshot()) && currentReplies(socket).length === 0 && !isEnding(socket)
+    let wants = false
+    containOn(socket, 'gate shouldUpgrade', () => {
+      wants = wantsTunnel(request, this.#options.snapshot()) && currentReplies(socket).length === 0 && !isEnding(socket)
+    })()
+    return wants
   }
 
   #upgrade(request: IncomingMessage, socket: TLSSocket, early: Buffer): void {

@@ -1,6 +1,7 @@
 // Writes an upstream's reply to the client as it arrives: fields as they came but for the edits of spec/sas.md section 14,
 // the body with back-pressure, a cut-off reply never as a whole one.
 import type { ReplyHandler } from '../upstream/exchange.ts'
+import { containOn } from '../door/arrival.ts'
 import { Refusal } from '../refusal.ts'
 import { UpstreamFailure, upstreamRefusal } from '../upstream/failure.ts'
 import type { ResponseHead } from '../upstream/response-head.ts'
@@ -114,11 +115,11 @@ class ReplyWriter implements ReplySink {
   }
 
   #write(chunk: Buffer): boolean {
-    const { reply } = this.#transaction
+    const { reply, request } = this.#transaction
     if (reply.write(chunk)) return true
     if (!this.#draining) {
       this.#draining = true
-      reply.on('drain', () => this.#transaction.exchange?.resume())
+      reply.on('drain', containOn(request.socket, 'relay drain', () => this.#transaction.exchange?.resume()))
     }
     return false
   }

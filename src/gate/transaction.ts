@@ -1,7 +1,7 @@
 // One request from its head to the end of its reply, as the log and the metrics will see it.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TLSSocket } from 'node:tls'
-import { arrivalOf, type Arrival } from '../door/arrival.ts'
+import { arrivalOf, containOn, type Arrival } from '../door/arrival.ts'
 import type { Recorder, RouteNumbers } from '../observe/recorder.ts'
 import type { Refusal } from '../refusal.ts'
 import type { Roll, RollMember } from '../members.ts'
@@ -73,7 +73,7 @@ export class Transaction implements RollMember {
     this.awaitsContinue = awaitsContinue
     this.#context = context
     context.live.enter(this)
-    reply.once('close', this.#over)
+    reply.once('close', containOn(request.socket, 'transaction close', this.#over))
   }
 
   /** The route is known: the request counts as its own from here. */

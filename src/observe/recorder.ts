@@ -167,19 +167,23 @@ export class Recorder {
     this.offers.completed(done.client, done)
   }
 
-  /** A connection that did not get as far as HTTP: its metric and its line. `facts` say who and what was offered. */
+  /**
+   * A connection that did not get as far as HTTP, or one that a fault of ours ended: its metric and its line, and the stack
+   * of such a fault. `facts` say who and what was offered.
+   */
   refused(refusal: Refusal, facts: Detail): void {
     const { stage, level } = REFUSALS[refusal.reason]
     this.metrics.refusals.child(stage, refusal.reason).value++
     this.refusedBy.note(String(facts['client'] ?? ''), refusal.reason, this.#wallClock())
     this.#tell(level, { stage, reason: refusal.reason, ...facts, ...refusal.detail }, 'refused')
+    if (refusal.reason === 'unexpected') this.#log.error({ err: describeError(refusal.cause) }, 'unexpected')
   }
 
   /** Counts a request that did not pass; its line is the request's own. A fault of ours gets its stack as well. */
   requestRefused(refusal: Refusal, requestId: string, client: string): void {
     this.metrics.refusals.child(refusal.row.stage, refusal.reason).value++
     this.refusedBy.note(client, refusal.reason, this.#wallClock())
-    if (refusal.reason === 'unexpected') this.#log.error({ requestId, err: describe(refusal.cause) }, 'unexpected')
+    if (refusal.reason === 'unexpected') this.#log.error({ requestId, err: describeError(refusal.cause) }, 'unexpected')
   }
 
   /** A token that was refused. */
@@ -229,8 +233,8 @@ export class Recorder {
   }
 }
 
-/** An error for the log: its type, message and stack. Errors of ours never carry request data in their message. */
-function describe(cause: unknown): object {
+/** Returns an error for the log: its type, message and stack. Errors of ours never carry request data in their message. */
+export function describeError(cause: unknown): object {
   if (cause instanceof Error) return { type: cause.name, message: cause.message, stack: cause.stack }
   return { type: typeof cause }
 }

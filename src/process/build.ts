@@ -5,7 +5,7 @@ import type { SecureContext, TLSSocket } from 'node:tls'
 import { requestIds } from '../azure/request-id.ts'
 import type { Loaded } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
-import { arrivalOf, type Arrival } from '../door/arrival.ts'
+import { arrivalOf, containOn, type Arrival } from '../door/arrival.ts'
 import { openFrontDoor, openPlainDoor, type FrontDoor } from '../door/front-door.ts'
 import { buildGate, type Gate, type GateOptions } from '../gate/app.ts'
 import { deliverRefusal } from '../gate/deliver.ts'
@@ -160,8 +160,10 @@ function gateOptions({ settings, inForce, recorder, live, tunnels, drain, pressu
       ...inForce.certificates.fallbackOptions,
       // Node calls it on the TLS socket; the hello says which kind of certificate the client takes.
       SNICallback(this: TLSSocket, name: string, done: (error: Error | null, context?: SecureContext) => void): void {
-        watchPeer(this)
-        done(null, inForce.certificates.contextFor(name, arrivalOf(this)?.offer))
+        containOn(this, 'handshake SNI', () => {
+          watchPeer(this)
+          done(null, inForce.certificates.contextFor(name, arrivalOf(this)?.offer))
+        })()
       },
       handshakeTimeout: NEVER_FIRST_MS,
     },

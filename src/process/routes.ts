@@ -5,6 +5,7 @@ import type { AccountConfig, ApiConfig, Config, StorageConfig, Upstream } from '
 import type { Loaded } from '../config/load.ts'
 import type { SourceHost } from '../gate/storage/sources.ts'
 import type { Recorder } from '../observe/recorder.ts'
+import { Refusal } from '../refusal.ts'
 import type { SasPolicy } from '../sas/admission.ts'
 import { DelegationKeys, type UserDelegationKey } from '../sas/signing-keys.ts'
 import type { Credential } from '../tls/credential.ts'
@@ -141,6 +142,7 @@ class Builder implements Routing {
       numbers: recorder.upstreamNumbers(name),
       monotonic,
       sockets,
+      broken: (error) => recorder.refused(new Refusal('unexpected', { upstream: name }, {}, error), {}),
     })
     this.pools.push(pool)
     return Object.freeze({ name, host: url.host, pathPrefix: url.path, pool })

@@ -5,7 +5,7 @@ import type { Loaded } from '../config/load.ts'
 import { createLogger, type LogSink } from '../observe/log.ts'
 import { prettyFor } from '../observe/pretty.ts'
 import { createStateMetrics, type StateMetrics } from '../observe/metrics.ts'
-import type { Log } from '../observe/recorder.ts'
+import { describeError, type Log } from '../observe/recorder.ts'
 import { buildAdmin } from '../admin/listener.ts'
 import { certificatesOf, EndsToTell } from '../admin/certificates.ts'
 import { bindFault } from './bind-fault.ts'
@@ -84,7 +84,7 @@ function tellWarnings({ warnings }: Loaded, log: Log): void {
   for (const warning of warnings) log.warn({ ...warning }, 'configuration')
 }
 
-function openAdmin({ readiness, metrics }: Running, reports: Reports): ReturnType<typeof buildAdmin> {
+function openAdmin({ readiness, metrics, sink }: Running, reports: Reports): ReturnType<typeof buildAdmin> {
   return buildAdmin({
     readiness,
     reports,
@@ -92,6 +92,7 @@ function openAdmin({ readiness, metrics }: Running, reports: Reports): ReturnTyp
       metrics.connectionsOpen.child('admin').value += change
       if (change > 0) metrics.connections.child('admin').value++
     },
+    broken: (error) => sink.log.error({ err: describeError(error) }, 'unexpected'),
   })
 }
 

@@ -2,6 +2,7 @@
 import type { Reason } from '../refusal.ts'
 import { sharesGroup, sharesSuite } from './policy.ts'
 import type { ClientHello } from './client-hello.ts'
+import type { ChainFault } from './peer.ts'
 
 /** What node:tls leaves behind when a handshake fails. */
 export interface HandshakeFailure {
@@ -9,8 +10,8 @@ export interface HandshakeFailure {
   readonly code: string | undefined
   /** `socket.authorizationError` as a code; undefined where no client certificate was judged. */
   readonly authorizationError: string | undefined
-  /** A certificate of the client's is too weak for us. */
-  readonly weak: boolean
+  /** What is wrong with the certificates that the client showed, if anything is. */
+  readonly chainFault: ChainFault | undefined
   readonly hello: ClientHello | undefined
 }
 
@@ -32,6 +33,8 @@ const BY_CODE = new Map<string, Reason>([
   ['ERR_SSL_EE_KEY_TOO_SMALL', 'client-cert-weak'],
   ['ERR_SSL_CA_KEY_TOO_SMALL', 'client-cert-weak'],
   ['ERR_SSL_CA_MD_TOO_WEAK', 'client-cert-weak'],
+  // A leaf whose key OpenSSL cannot decode, and so cannot use to check the client's signature: TLS 1.2, and TLS 1.3.
+  ['ERR_SSL_UNKNOWN_CERTIFICATE_TYPE', 'client-cert-weak'],
   // What OpenSSL left in its queue while it looked for the issuer of a certificate that bears an authority's name (security.md 3.5).
   ['ERR_SSL_PROVIDER_SIGNATURE_FAILURE', 'client-cert-untrusted'],
   ['ERR_SSL_WRONG_PUBLIC_KEY_TYPE', 'client-cert-untrusted'],
@@ -56,8 +59,10 @@ const GONE = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ECONNABORTED'])
 
 /** The reason of a failed handshake. */
 export function handshakeRefusal(failure: HandshakeFailure): Reason {
-  const { code = '', authorizationError, weak, hello } = failure
-  if (authorizationError === UNNAMED && weak) return 'client-cert-weak'
+  const { code = '', authorizationError, chainFault, hello } = failure
+  if (chainFault === 'leaf-undecodable') return 'client-cert-weak'
+  if (chainFault === 'undecodable') return 'client-cert-untrusted'
+  if (authorizationError === UNNAMED && chainFault === 'weak') return 'client-cert-weak'
   if (authorizationError !== undefined) return BY_AUTHORIZATION.get(authorizationError) ?? 'client-cert-untrusted'
   const named = BY_CODE.get(code)
   if (named === 'tls-no-shared-suite') return withoutGroup(hello) ? 'tls-no-shared-group' : named

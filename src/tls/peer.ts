@@ -46,16 +46,33 @@ function unquoted(value: string): string {
 /** Links of a chain that are looked at: more than any sound one has. */
 const CHAIN_LIMIT = 8
 
-/** Returns whether a certificate as it was shown, or one on its way to a root, has a key or a signature that is too weak for us. */
-export function isWeak(shown: X509Certificate): boolean {
+/**
+ * What is wrong with the certificates that a client showed: a key or a signature too weak for us, or a public key that
+ * cannot be decoded (unknown algorithm, unknown curve, a point off its curve), in the leaf or elsewhere.
+ */
+export type ChainFault = 'weak' | 'leaf-undecodable' | 'undecodable'
+
+/** Returns what is wrong with a certificate as it was shown, or with one on its way to a root; undefined for a sound chain. */
+export function chainFault(shown: X509Certificate): ChainFault | undefined {
   let certificate: X509Certificate | undefined = shown
   for (let i = 0; certificate !== undefined && i < CHAIN_LIMIT; i++) {
-    const issuer: X509Certificate | undefined = certificate.issuerCertificate
-    // Nobody looks at the signature of a root.
-    if (weakKey(certificate) !== undefined || (certificate.subject !== certificate.issuer && weakSignature(certificate) !== undefined)) return true
-    certificate = issuer
+    const fault = faultOf(certificate)
+    if (fault === 'undecodable') return i === 0 ? 'leaf-undecodable' : 'undecodable'
+    if (fault !== undefined) return fault
+    certificate = certificate.issuerCertificate
   }
-  return false
+  return undefined
+}
+
+/** Node throws for a public key that OpenSSL cannot decode: the peer chose those bytes (security.md F1). */
+function faultOf(certificate: X509Certificate): 'weak' | 'undecodable' | undefined {
+  try {
+    // Nobody looks at the signature of a root.
+    const weak = weakKey(certificate) !== undefined || (certificate.subject !== certificate.issuer && weakSignature(certificate) !== undefined)
+    return weak ? 'weak' : undefined
+  } catch {
+    return 'undecodable'
+  }
 }
 
 /**

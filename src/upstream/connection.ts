@@ -1,9 +1,10 @@
 // One connection to an upstream, carrying one exchange at a time. Whatever arrives outside an exchange, or after the end
 // of a reply, ends the connection: it can only be a fault or an attack (security.md S8).
 import type { Socket } from 'node:net'
+import { contain } from '../contain.ts'
 import { ChunkedDecoder } from './chunked.ts'
 import { watchClosure } from './closure.ts'
-import { UpstreamFailure, exchangeFailure } from './failure.ts'
+import { UpstreamFailure, brokenFailure, exchangeFailure } from './failure.ts'
 import { HEAD_LIMIT, parseResponseHead, type ResponseHead } from './response-head.ts'
 import type { Carrier, Exchange } from './exchange.ts'
 
@@ -12,6 +13,8 @@ export interface ConnectionOwner {
   /** The connection is free for another exchange, or gone. */
   free(connection: UpstreamConnection): void
   gone(connection: UpstreamConnection): void
+  /** A handler of a connection that carries nothing threw. */
+  broken(error: unknown): void
 }
 
 const HEAD_END = Buffer.from('\r\n\r\n')
@@ -41,11 +44,21 @@ export class UpstreamConnection implements Carrier {
   constructor(socket: Socket, owner: ConnectionOwner) {
     this.#socket = socket
     this.#owner = owner
-    socket.on('readable', () => this.readReply())
-    socket.on('drain', () => this.#exchange?.drained())
-    socket.on('end', () => this.#ended())
-    socket.on('error', (error) => this.#close(exchangeFailure(error)))
-    socket.on('close', () => this.#close(new UpstreamFailure('reset', 'CLOSED')))
+    socket.on('readable', this.#contained('readable', () => this.readReply()))
+    socket.on('drain', this.#contained('drain', () => this.#exchange?.drained()))
+    socket.on('end', this.#contained('end', () => this.#ended()))
+    socket.on('error', this.#contained('error', (error: Error) => this.#close(exchangeFailure(error))))
+    socket.on('close', this.#contained('close', () => this.#close(new UpstreamFailure('reset', 'CLOSED'))))
+  }
+
+  /** What a handler throws ends this connection, and the exchange on it. */
+  #contained<A extends unknown[]>(name: string, handler: (...args: A) => unknown): (...args: A) => void {
+    return contain(`upstream ${name}`, handler, (error) => this.#break(error))
+  }
+
+  #break(error: unknown): void {
+    if (this.#exchange === undefined && !this.#over) this.#owner.broken(error)
+    this.#close(brokenFailure(error))
   }
 
   get usable(): boolean {
@@ -62,7 +75,7 @@ export class UpstreamConnection implements Carrier {
       this.#socket.cork()
       process.nextTick(uncork, this.#socket)
     }
-    exchange.begin(this)
+    contain('upstream begin', () => exchange.begin(this), (error) => this.#break(error))()
   }
 
   write(chunk: Buffer | string): boolean {
@@ -88,7 +101,7 @@ export class UpstreamConnection implements Carrier {
       try {
         this.#take(chunk)
       } catch (error) {
-        return this.#close(exchangeFailure(error))
+        return this.#break(error)
       }
       if (this.#over) return
     }

@@ -1,8 +1,10 @@
 // Makes the connections to one upstream: DNS, TCP and TLS within their time, verified always, the session of the last one offered
 // again.
 import dns from 'node:dns'
+import { contain } from '../contain.ts'
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { checkServerIdentity, connect as connectTls, type PeerCertificate, type SecureContext } from 'node:tls'
+import { brokenFailure } from './failure.ts'
 import { insideOf, lookUpInside, NotPrivate, type Inside, type LookUp, type LookUpAll, type Via } from '../network/via.ts'
 
 export interface DialOptions {
@@ -21,6 +23,8 @@ export interface DialOptions {
   readonly connectTimeout: number
   /** Counts the connections to all upstreams of the process, those under way included. */
   readonly sockets: { value: number }
+  /** Told what a handler threw while no request was there to be told. */
+  readonly broken: (error: unknown) => void
 }
 
 /** What became of an attempt: a connection that is verified, or what kept it from being one. */
@@ -48,17 +52,25 @@ export class Dialer {
     this.#count(socket)
     const connected = this.#options.secureContext === undefined ? 'connect' : 'secureConnect'
     const timer = setTimeout(() => socket.destroy(fault('CONNECT_TIMEOUT')), this.#options.connectTimeout)
+    let settled = false
     const settle = (outcome: Dialled): void => {
+      settled = true
       clearTimeout(timer)
       socket.removeListener(connected, succeed)
-      socket.removeListener('error', settle)
+      socket.removeListener('error', failed)
       this.#attempts.delete(socket)
       if (outcome instanceof Error) this.#session = undefined
       done(outcome)
     }
-    const succeed = (): void => settle(socket)
+    const broken = (error: unknown): void => {
+      socket.destroy()
+      if (settled) this.#options.broken(error)
+      else settle(brokenFailure(error))
+    }
+    const succeed = contain('dial connected', () => settle(socket), broken)
+    const failed = contain('dial error', settle, broken)
     socket.once(connected, succeed)
-    socket.once('error', settle)
+    socket.once('error', failed)
     // Node may tell the same fault twice, and one may come before the connection has another listener.
     socket.on('error', ignore)
   }
@@ -69,9 +81,9 @@ export class Dialer {
   }
 
   #count(socket: Socket): void {
-    const { sockets } = this.#options
+    const { sockets, broken } = this.#options
     sockets.value++
-    socket.once('close', () => sockets.value--)
+    socket.once('close', contain('dial close', () => sockets.value--, broken))
     this.#attempts.add(socket)
   }
 
@@ -104,7 +116,7 @@ export class Dialer {
     const socket = connectTls({ ...where, ...how })
     socket.setNoDelay(true)
     socket.setKeepAlive(true, KEEP_ALIVE_MS)
-    socket.on('session', (latest) => (this.#session = latest))
+    socket.on('session', contain('dial session', (latest: Buffer) => (this.#session = latest), this.#options.broken))
     return socket
   }
 }

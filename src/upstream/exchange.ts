@@ -1,9 +1,10 @@
 // One request to an upstream and its reply: what the caller gives and gets, and where the exchange stands. It is sent at
 // most once; whatever breaks it is told, never repaired (security.md U3).
+import { contain } from '../contain.ts'
 import type { Readable } from 'node:stream'
 import type { UpstreamNumbers, UpstreamResult } from '../observe/recorder.ts'
 import type { ResponseHead } from './response-head.ts'
-import type { UpstreamFailure } from './failure.ts'
+import { brokenFailure, type UpstreamFailure } from './failure.ts'
 
 export interface UpstreamRequest {
   readonly method: string
@@ -141,8 +142,9 @@ export class Exchange {
   }
 
   #pump(body: Readable): void {
-    const onData = (chunk: Buffer): void => this.#bodyData(chunk)
-    const onEnd = (): void => this.#bodyEnd()
+    const broken = (error: unknown): void => this.fail(brokenFailure(error))
+    const onData = contain('exchange data', (chunk: Buffer) => this.#bodyData(chunk), broken)
+    const onEnd = contain('exchange end', () => this.#bodyEnd(), broken)
     body.on('data', onData)
     body.once('end', onEnd)
     this.#letGo = () => {
@@ -182,8 +184,9 @@ export function countReply(numbers: UpstreamNumbers, status: number): void {
   numbers.healthy.value = 1
 }
 
-/** Counts a request that got no whole reply. */
+/** Counts a request that got no whole reply; a fault of ours is no result of the upstream's. */
 export function countFailure(numbers: UpstreamNumbers, failure: UpstreamFailure): void {
+  if (failure.kind === 'internal') return
   numbers.results[failure.kind].value++
   numbers.healthy.value = 0
 }

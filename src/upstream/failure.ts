@@ -1,9 +1,10 @@
-// What can go wrong with an upstream, from stable codes to one of five kinds and its reason (contract section 8). The
+// What can go wrong with an upstream, from stable codes to one of six kinds and its reason (contract section 8). The
 // error's own text never reaches a client.
 import { NOT_PRIVATE, NotPrivate } from '../network/via.ts'
 import { Refusal, type Reason } from '../refusal.ts'
 
-export type FailureKind = 'unreachable' | 'certificate' | 'timeout' | 'reset' | 'not-private'
+/** `internal` is a fault of ours: it says nothing of the upstream. */
+export type FailureKind = 'unreachable' | 'certificate' | 'timeout' | 'reset' | 'not-private' | 'internal'
 
 /** An exchange with an upstream that did not come to its end. */
 export class UpstreamFailure extends Error {
@@ -25,6 +26,7 @@ const REASONS: Readonly<Record<FailureKind, Reason>> = {
   timeout: 'upstream-timeout',
   reset: 'upstream-reset',
   'not-private': 'upstream-not-private',
+  internal: 'unexpected',
 }
 
 // OpenSSL's verification results, as Node names them in `error.code`; UNSPECIFIED stands for those without a name of their
@@ -33,6 +35,7 @@ const VERIFICATION = /^(CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERROR_IN_
 
 /** Sorts an error met while connecting. `code` is the error's `code`, if it has one. */
 export function connectFailure(error: unknown): UpstreamFailure {
+  if (error instanceof UpstreamFailure) return error
   const code = codeOf(error)
   if (code === NOT_PRIVATE) return new UpstreamFailure('not-private', code, error)
   const tls = VERIFICATION.test(code) || code.startsWith('ERR_TLS_') || code.startsWith('ERR_SSL_') || code === 'EPROTO'
@@ -44,8 +47,14 @@ export function exchangeFailure(error: unknown): UpstreamFailure {
   return error instanceof UpstreamFailure ? error : new UpstreamFailure('reset', codeOf(error), error)
 }
 
+/** Sorts what a handler of a connection threw: an UpstreamFailure as it is, anything else is a fault of ours. */
+export function brokenFailure(error: unknown): UpstreamFailure {
+  return error instanceof UpstreamFailure ? error : new UpstreamFailure('internal', 'UNEXPECTED', error)
+}
+
 /** The refusal that tells a client of a failure. */
 export function upstreamRefusal(failure: UpstreamFailure, upstream: string): Refusal {
+  if (failure.kind === 'internal') return new Refusal('unexpected', { upstream }, {}, failure.cause)
   const address = failure.cause instanceof NotPrivate ? { address: failure.cause.address } : {}
   return new Refusal(REASONS[failure.kind], { upstream, code: failure.code, ...address }, {}, failure)
 }

@@ -82,6 +82,10 @@ export class UpstreamPool implements ConnectionOwner {
     this.#cooling.push(connection)
   }
 
+  broken(error: unknown): void {
+    this.#options.broken(error)
+  }
+
   gone(connection: UpstreamConnection): void {
     if (!this.#open.delete(connection)) return
     this.#options.numbers.open.value--

@@ -2,7 +2,7 @@
 // `test/house.test.ts` holds them, and `scripts/files.ts` writes docs/files.md from them.
 
 export const RANKS: Readonly<Record<string, number>> = {
-  'refusal.ts': 0, 'members.ts': 0, 'client-address.ts': 0, 'fault.ts': 0, 'duration.ts': 0,
+  'refusal.ts': 0, 'members.ts': 0, 'contain.ts': 0, 'client-address.ts': 0, 'fault.ts': 0, 'duration.ts': 0,
   azure: 1, observe: 1,
   sas: 2, tls: 2, cse: 2, host: 2,
   door: 3, offices: 3, issuer: 3, network: 3,

@@ -42,6 +42,7 @@ const ROWS: [code: string | undefined, authorizationError: string | undefined, h
   ['ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE', undefined, undefined, 'client-cert-missing'],
   ['ERR_SSL_EE_KEY_TOO_SMALL', undefined, undefined, 'client-cert-weak'],
   ['ERR_SSL_CA_MD_TOO_WEAK', undefined, undefined, 'client-cert-weak'],
+  ['ERR_SSL_UNKNOWN_CERTIFICATE_TYPE', undefined, undefined, 'client-cert-weak'],
   ['ECONNRESET', 'CERT_HAS_EXPIRED', undefined, 'client-cert-expired'],
   ['ECONNRESET', 'CERT_NOT_YET_VALID', undefined, 'client-cert-expired'],
   ['ECONNRESET', 'CERT_REVOKED', undefined, 'client-cert-revoked'],
@@ -63,13 +64,17 @@ const ROWS: [code: string | undefined, authorizationError: string | undefined, h
 
 void t.test('a failed handshake has one reason', async (test) => {
   for (const [code, authorizationError, offered, reason] of ROWS) {
-    test.equal(handshakeRefusal({ code, authorizationError, weak: false, hello: offered }), reason, `${code} ${authorizationError ?? ''} ${JSON.stringify(offered?.groups ?? '')}`)
+    test.equal(handshakeRefusal({ code, authorizationError, chainFault: undefined, hello: offered }), reason, `${code} ${authorizationError ?? ''} ${JSON.stringify(offered?.groups ?? '')}`)
   }
 })
 
 void t.test('a weak certificate is told as such only where OpenSSL\'s own verdict has no name', async (test) => {
   for (const [authorizationError, reason] of [['UNSPECIFIED', 'client-cert-weak'], ['CERT_REVOKED', 'client-cert-revoked'], ['DEPTH_ZERO_SELF_SIGNED_CERT', 'client-cert-untrusted']] as const) {
-    test.equal(handshakeRefusal({ code: 'ECONNRESET', authorizationError, weak: true, hello: undefined }), reason)
+    test.equal(handshakeRefusal({ code: 'ECONNRESET', authorizationError, chainFault: 'weak', hello: undefined }), reason)
   }
-  test.equal(handshakeRefusal({ code: 'ECONNRESET', authorizationError: undefined, weak: true, hello: undefined }), 'tls-aborted')
+  test.equal(handshakeRefusal({ code: 'ECONNRESET', authorizationError: undefined, chainFault: 'weak', hello: undefined }), 'tls-aborted')
+  for (const authorizationError of ['UNSPECIFIED', 'CERT_REVOKED', undefined]) {
+    test.equal(handshakeRefusal({ code: undefined, authorizationError, chainFault: 'leaf-undecodable', hello: undefined }), 'client-cert-weak')
+    test.equal(handshakeRefusal({ code: undefined, authorizationError, chainFault: 'undecodable', hello: undefined }), 'client-cert-untrusted')
+  }
 })

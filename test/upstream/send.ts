@@ -36,7 +36,7 @@ export function openPool(t: Test, port: number, options: Partial<PoolOptions> & 
   const numbers = newNumbers()
   const secureContext = realm === undefined ? undefined : createSecureContext({ ...clientOptions(), ca: realm.authority.pem })
   const pool = new UpstreamPool({
-    name: 'tideoffice.blob', host: '127.0.0.1', port, serverName: '127.0.0.1', secureContext, connectTimeout: 20_000, maxConnections: 100, numbers, monotonic: () => clock.now, sockets, ...more,
+    name: 'tideoffice.blob', host: '127.0.0.1', port, serverName: '127.0.0.1', secureContext, connectTimeout: 20_000, maxConnections: 100, numbers, monotonic: () => clock.now, sockets, broken: (error) => t.fail('a handler threw', { error: String(error) }), ...more,
   })
   t.teardown(() => pool.destroy())
   return { pool, numbers, clock, sockets }

@@ -3,7 +3,7 @@
 import httpProxy from '@fastify/http-proxy'
 import { METHODS, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Arrival } from '../../door/arrival.ts'
+import { containOn, type Arrival } from '../../door/arrival.ts'
 import { Refusal } from '../../refusal.ts'
 import { UpstreamFailure, upstreamRefusal } from '../../upstream/failure.ts'
 import type { ResponseHead } from '../../upstream/response-head.ts'
@@ -78,9 +78,9 @@ function send(options: PluginRequest, callback: PluginCallback, context: Forward
     onBroken: (failure) => upstreamRefusal(failure, origin.name),
   })
   // Before the head is written the error comes to Fastify's handler; after it Fastify would only end the connection.
-  stream.once('error', (error) => {
+  stream.once('error', containOn(request.socket, 'api error', (error: unknown) => {
     if (transaction.reply.headersSent && error instanceof Refusal) context.fail(transaction, error)
-  })
+  }))
   transaction.exchange = stream.exchange = origin.pool.send({ method, head, body: body ? request : undefined, chunked: fields.chunked }, stream)
 }
 
@@ -102,12 +102,12 @@ function onHead(head: ResponseHead, transaction: Transaction, context: ForwardCo
   // reply-from closes the connection then, however short the rest of the body is.
   if (unread) {
     lingerAtEnd(request.socket)
-    reply.once('finish', () => dropRest(request))
+    reply.once('finish', containOn(request.socket, 'api finish', () => dropRest(request)))
   }
   if (head.framing === 'close') reply.useChunkedEncodingByDefault = false
   // Fastify sets the status alone; the upstream's own words for it stay.
   reply.statusMessage = head.reasonPhrase
-  if (headGoesFirst(head)) reply.once('pipe', () => setImmediate(flushHead, reply))
+  if (headGoesFirst(head)) reply.once('pipe', containOn(request.socket, 'api pipe', () => setImmediate(containOn(request.socket, 'api flush', flushHead), reply)))
   transaction.eventStream = isEventStream(head)
   for (let i = 0; i < head.headers.length; i += 2) if (head.headers[i]?.toLowerCase() === PROTOTYPE) reply.appendHeader(PROTOTYPE, head.headers[i + 1] ?? '')
   downstreamHeaders(head.headers, { tightened: false, close: unread || head.framing === 'close' || context.draining() || transaction.arrival?.stale === true })

@@ -3,12 +3,13 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { arrivalOf, connectionUnder } from '../../door/arrival.ts'
+import { arrivalOf, connectionUnder, containOn } from '../../door/arrival.ts'
+import { contain } from '../../contain.ts'
 import type { Recorder } from '../../observe/recorder.ts'
 import type { Refusal } from '../../refusal.ts'
 import type { Roll, RollMember } from '../../members.ts'
 import { watchClosure } from '../../upstream/closure.ts'
-import { UpstreamFailure, connectFailure, exchangeFailure, upstreamRefusal } from '../../upstream/failure.ts'
+import { UpstreamFailure, brokenFailure, connectFailure, exchangeFailure, upstreamRefusal } from '../../upstream/failure.ts'
 import { RawBody } from '../../upstream/raw-body.ts'
 import { HEAD_LIMIT, parseResponseHead, type ResponseHead } from '../../upstream/response-head.ts'
 import type { ApiRoute } from '../../upstream/routes.ts'
@@ -46,7 +47,7 @@ const KEEP_ALIVE_MS = 60_000
 /** Carries an upgrade to its end; refuses it where the upstream cannot be reached or does not answer in time. */
 export function tunnel(upgrade: Upgrade, context: TunnelContext): void {
   const member = new Tunnel(upgrade, context)
-  member.open().catch((error: unknown) => member.fail(error))
+  member.open().catch(containOn(upgrade.socket, 'websocket failed', (error: unknown) => member.fail(error)))
 }
 
 /** One open WebSocket. */
@@ -68,7 +69,7 @@ export class Tunnel implements RollMember {
     context.tunnels.enter(this)
     upgrade.route.numbers.inFlight.value++
     upgrade.socket.on('error', ignore)
-    upgrade.socket.once('close', () => this.#over())
+    upgrade.socket.once('close', this.#contained('close', () => this.#over()))
   }
 
   /** Rejects with an UpstreamFailure where no reply came. */
@@ -107,13 +108,13 @@ export class Tunnel implements RollMember {
     far.setKeepAlive(true, KEEP_ALIVE_MS)
     connectionUnder(socket)?.setKeepAlive(true, KEEP_ALIVE_MS)
     socket.write(replyHead(head, ['Connection', 'Upgrade', 'Upgrade', 'websocket']), 'latin1')
-    socket.on('data', (chunk: Buffer) => (this.#received += chunk.length))
-    far.on('data', (chunk: Buffer) => (this.#sent += chunk.length))
+    socket.on('data', this.#contained('data', (chunk: Buffer) => (this.#received += chunk.length)))
+    far.on('data', this.#contained('upstream data', (chunk: Buffer) => (this.#sent += chunk.length)))
     if (rest.length > 0) far.unshift(rest)
     if (early.length > 0) socket.unshift(early)
     socket.pipe(far)
     far.pipe(socket)
-    far.once('close', () => socket.destroySoon())
+    far.once('close', this.#contained('upstream close', () => socket.destroySoon()))
   }
 
   /** The upstream's own reply, and the end of the connection; by a reset where that reply was cut short. */
@@ -123,16 +124,21 @@ export class Tunnel implements RollMember {
     const framing = head.framing === 'chunked' ? ['Transfer-Encoding', 'chunked'] : []
     socket.write(replyHead(head, [...framing, 'Connection', 'close']), 'latin1')
     socket.resume()
-    far.on('data', (chunk: Buffer) => this.#pass(far, body, chunk))
+    far.on('data', this.#contained('declined data', (chunk: Buffer) => this.#pass(far, body, chunk)))
     const isSaid = watchClosure(far)
-    far.once('end', () => {
+    far.once('end', this.#contained('declined end', () => {
       if (isSaid()) body.ended()
-    })
+    }))
     // Its end is that of the connection: a plain one would vouch for a reply that was cut short.
-    far.once('close', () => (body.done ? socket.destroySoon() : connectionUnder(socket)?.resetAndDestroy()))
+    far.once('close', this.#contained('declined close', () => (body.done ? socket.destroySoon() : connectionUnder(socket)?.resetAndDestroy())))
     if (rest.length > 0) far.unshift(rest)
     if (body.done) far.destroy()
     else far.resume()
+  }
+
+  /** What a handler of either end throws ends the client's connection, which takes the other along. */
+  #contained<A extends unknown[]>(name: string, handler: (...args: A) => unknown): (...args: A) => void {
+    return containOn(this.#upgrade.socket, `websocket ${name}`, handler)
   }
 
   #pass(far: Socket, body: RawBody, chunk: Buffer): void {
@@ -142,7 +148,7 @@ export class Tunnel implements RollMember {
       this.#sent += own.length
       if (!socket.write(own)) {
         far.pause()
-        socket.once('drain', () => far.resume())
+        socket.once('drain', this.#contained('declined drain', () => far.resume()))
       }
     } catch (error) {
       if (!(error instanceof UpstreamFailure)) throw error
@@ -201,16 +207,13 @@ function readHead(far: Socket, timeout: number): Promise<Read> {
       if (result instanceof Error) reject(result)
       else resolve(result)
     }
-    const onData = (chunk: Buffer): void => {
+    const broken = (error: unknown): void => settle(brokenFailure(error))
+    const onData = contain('websocket head data', (chunk: Buffer) => {
       bytes = Buffer.concat([bytes, chunk])
-      try {
-        const read = takeHead(bytes)
-        if (read !== undefined) settle(read)
-      } catch (error) {
-        settle(exchangeFailure(error))
-      }
-    }
-    const onClose = (): void => settle(new UpstreamFailure('reset', 'CLOSED'))
+      const read = takeHead(bytes)
+      if (read !== undefined) settle(read)
+    }, broken)
+    const onClose = contain('websocket head close', () => settle(new UpstreamFailure('reset', 'CLOSED')), broken)
     far.on('data', onData)
     far.once('close', onClose)
   })

@@ -1,7 +1,7 @@
 // Clients that have sent close_notify while replies are owed to them. In TLS that ends one direction only (RFC 8446 section 6.1):
 // who still reads gets the replies. Most have left, though, and Node says the same of both; the kernel knows whether a FIN came.
 import type { Server, TLSSocket } from 'node:tls'
-import { connectionUnder } from '../../door/arrival.ts'
+import { connectionUnder, containOn } from '../../door/arrival.ts'
 import { readKernelState } from '../../host/kernel-state.ts'
 import { currentReplies } from './pipelining.ts'
 
@@ -15,10 +15,11 @@ export function answerHalfClosed(server: Server): void {
   Object.assign(server, { httpAllowHalfOpen: true })
   const halfClosed = new HalfClosed()
   server.on('secureConnection', (socket: TLSSocket) => {
+    // Nothing here can throw but what is contained.
     socket.allowHalfOpen = true
-    socket.once('end', () => {
+    socket.once('end', containOn(socket, 'half-closed end', () => {
       if (currentReplies(socket).length > 0) halfClosed.watch(socket)
-    })
+    }))
   })
 }
 
@@ -31,7 +32,7 @@ class HalfClosed {
   /** What the client sends has ended, and replies are owed: watches the connection until it closes. */
   watch(socket: TLSSocket): void {
     this.#sockets.add(socket)
-    socket.once('close', () => this.#sockets.delete(socket))
+    socket.once('close', containOn(socket, 'half-closed close', () => this.#sockets.delete(socket)))
     if (!this.#soon) this.#lookIn(SOON_MS)
   }
 

@@ -3,6 +3,7 @@
 // would hold as many connections to an upstream as it sends requests.
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { containOn } from '../../door/arrival.ts'
 import { isEnding } from '../deliver.ts'
 
 /** Replies that are made at the same time on one connection. */
@@ -73,7 +74,7 @@ function isSafe(reply: ServerResponse | undefined): boolean {
 function start(turns: Turns, { reply, begin }: Waiting): void {
   if (reply !== undefined) {
     turns.current.push(reply)
-    reply.once('close', over)
+    reply.once('close', containOn(reply.req.socket, 'turns close', over))
   }
   begin()
 }

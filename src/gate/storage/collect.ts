@@ -1,5 +1,6 @@
 // Collects a body that has to be read whole before it is judged.
 import type { IncomingMessage } from 'node:http'
+import { containOn } from '../../door/arrival.ts'
 import { Refusal } from '../../refusal.ts'
 import type { Transaction } from '../transaction.ts'
 import type { BatchBudget, HeldBatch } from './batch-budget.ts'
@@ -44,7 +45,7 @@ export function collectBody(transaction: Transaction, limit: number, budget: Bat
   transaction.collected = 0
   return new Promise((resolve, reject) => {
     const held: HeldBatch = budget.hold(transaction.arrival?.address ?? '', () => settle(new Refusal('overloaded', { why: 'batches' })))
-    reply.once('close', () => held.release())
+    reply.once('close', containOn(request.socket, 'batch release', () => held.release()))
     const settle = (result: Buffer | Refusal): void => {
       held.finish()
       stopListening(request, onData, onEnd, onClose)
@@ -53,14 +54,14 @@ export function collectBody(transaction: Transaction, limit: number, budget: Bat
       if (Buffer.isBuffer(result)) resolve(result)
       else reject(result)
     }
-    const onData = (piece: Buffer): void => {
+    const onData = containOn(request.socket, 'batch data', (piece: Buffer): void => {
       if (body.length + piece.length > limit) return settle(new Refusal('batch-malformed', { why: 'too large' }))
       body.add(piece)
       transaction.collected = body.length
       held.add(piece.length)
-    }
-    const onEnd = (): void => settle(body.whole)
-    const onClose = (): void => settle(new Refusal('http-malformed', { why: 'body cut short' }))
+    })
+    const onEnd = containOn(request.socket, 'batch end', () => settle(body.whole))
+    const onClose = containOn(request.socket, 'batch close', () => settle(new Refusal('http-malformed', { why: 'body cut short' })))
     request.on('data', onData)
     request.once('end', onEnd)
     request.once('close', onClose)
