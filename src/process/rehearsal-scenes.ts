@@ -144,8 +144,9 @@ async function olderClient(stage: Stage): Promise<void> {
   await over(stage, session === undefined ? {} : { session }, (socket) => ask(socket, head('GET', '/c/small')))
 }
 
-const VOLUME_CONNECTIONS = 32
-const VOLUME_REQUESTS = 16
+// Few connections, since each has both its ends and its upstream's in this process: a worker may have little room for files.
+const VOLUME_CONNECTIONS = 4
+const VOLUME_REQUESTS = 128
 
 /**
  * Many small requests at a time. V8 compiles the functions of a request well only after some hundred calls, on the core that
