@@ -57,8 +57,10 @@ export class UpstreamConnection implements Carrier {
   }
 
   #break(error: unknown): void {
-    if (this.#exchange === undefined && !this.#over) this.#owner.broken(error)
-    this.#close(brokenFailure(error))
+    const failure = brokenFailure(error)
+    // An exchange tells its failure itself; without one, what is no fault of ours is an idle connection that ended.
+    if (failure.kind === 'internal' && this.#exchange === undefined && !this.#over) this.#owner.broken(error)
+    this.#close(failure)
   }
 
   get usable(): boolean {
