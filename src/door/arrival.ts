@@ -98,10 +98,13 @@ export function arrivalOf(socket: Socket | TLSSocket): Arrival | undefined {
   return (carrier[ARRIVAL] ??= ((socket as Wrapping)._parent as Carrier | undefined)?.[ARRIVAL] as Arrival)
 }
 
-/** A handler of this connection threw: records it with reason `unexpected`, and ends the connection. */
+/**
+ * A handler of this connection threw: records it with reason `unexpected`, and ends the connection as soon as the event is
+ * over. Not at once: Node's own handler of `secure`, which runs after ours, throws on a socket that is destroyed.
+ */
 export function breakConnection(socket: Socket | TLSSocket, error: unknown): void {
   arrivalOf(socket)?.tellFault(error)
-  socket.destroy()
+  process.nextTick(() => socket.destroy())
 }
 
 /** Returns a handler of a client's connection, wrapped: what it throws ends that connection with reason `unexpected`. */

@@ -59,7 +59,7 @@ export class UpstreamConnection implements Carrier {
   #break(error: unknown): void {
     const failure = brokenFailure(error)
     // An exchange tells its failure itself; without one, what is no fault of ours is an idle connection that ended.
-    if (failure.kind === 'internal' && this.#exchange === undefined && !this.#over) this.#owner.broken(error)
+    if (failure.kind === 'internal' && (this.#exchange === undefined || this.#over)) this.#owner.broken(error)
     this.#close(failure)
   }
 
