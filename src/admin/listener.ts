@@ -9,8 +9,11 @@ import { contain } from '../contain.ts'
 import { PAGE_HEADERS } from './page/page.ts'
 import type { Readiness } from './readiness.ts'
 import type { Reports } from './reports.ts'
+import { turnAway } from './visitors.ts'
 
 export interface AdminOptions {
+  /** Names that Host may have, beside `localhost` and IP addresses. */
+  readonly hosts: readonly string[]
   readonly readiness: Readiness
   readonly reports: Pick<Reports, 'metrics' | 'status' | 'page'>
   readonly connection: (change: 1 | -1) => void
@@ -19,8 +22,14 @@ export interface AdminOptions {
 }
 
 /** Builds the admin app; binds nothing. */
-export function buildAdmin({ readiness, reports, connection, broken }: AdminOptions): FastifyInstance {
+export function buildAdmin({ hosts, readiness, reports, connection, broken }: AdminOptions): FastifyInstance {
   const app = fastify({ logger: false, forceCloseConnections: true })
+  const names = new Set(hosts)
+  app.addHook('onRequest', async ({ method, url, headers }, reply) => {
+    void reply.header('x-content-type-options', 'nosniff')
+    const turned = turnAway({ method, url, headers }, names)
+    return turned === undefined ? undefined : reply.code(turned.status).type('text/plain').send(`${turned.why}\n`)
+  })
   app.server.on('connection', (socket) => {
     const end = (error: unknown): void => {
       broken(error)

@@ -56,10 +56,12 @@ const boolean = (fallback: boolean, description: string) => leaf<boolean>('boole
 
 const file = (use: FileUse, description: string) => leaf<string>('file', description, { use })
 
-const listener = (host: string, port: number, description: string, options: { default?: unknown } = {}) => section(description, {
+const addressAndPort = (host: string, port: number) => ({
   host: leaf<string>('bind', 'The address to listen on.', { default: host }),
   port: integer(port, 0, 65_535, 'The port; 0 takes a free one, which the log line `listening` shows.'),
-}, options)
+})
+
+const listener = (host: string, port: number, description: string) => section(description, addressAndPort(host, port))
 
 const pair = (description: string) => section(description, {
   cert: file('certificate', 'PEM: the certificate, then its intermediates.'),
@@ -99,7 +101,10 @@ const unbuilt = (description: string) => optional(leaf<unknown>('opaque', descri
 const LISTEN = section('What the gateway listens on.', {
   tls: listener('0.0.0.0', 8443, 'TLS only.'),
   plain: optional(listener('0.0.0.0', 8080, 'Exists to refuse plain HTTP with a proper answer. Absent: no such port.')),
-  admin: listener('127.0.0.1', 9464, '`/livez`, `/readyz`, `/metrics` and `/status`.', { default: {} }),
+  admin: section('The status page, `/livez`, `/readyz`, `/metrics` and `/status`.', {
+    ...addressAndPort('127.0.0.1', 9464),
+    hosts: list(leaf<string>('name', 'A host name.'), 'Names that `Host` may have, beside `localhost` and every IP address; a request for another name is 421.', { default: [] }),
+  }, { default: {} }),
   proxyProtocol: optional(section('PROXY v1 or v2, for tls and plain.', {
     from: list(leaf<string>('network', 'A sender.'), 'A PROXY header is required from these senders and refused from all others.', { minItems: 1 }),
   })),

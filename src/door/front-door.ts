@@ -53,6 +53,7 @@ export function openPlainDoor(options: DoorOptions, recorder: Recorder): { serve
 const SSL3 = 0x0300
 /** A fatal alert in a record of SSL 3: protocol_version (RFC 8446 section 6.2). */
 const PROTOCOL_VERSION_ALERT = Buffer.from([21, 3, 0, 0, 2, 2, 70])
+const ILLEGAL_PARAMETER_ALERT = Buffer.from([21, 3, 1, 0, 2, 2, 47])
 
 class Door implements FrontDoor {
   readonly #listener: Arrival['listener']
@@ -168,9 +169,12 @@ class Door implements FrontDoor {
   #greet(socket: Socket, arrival: Arrival, bytes: Buffer): boolean {
     const offer = readClientHello(bytes)
     if (offer === 'more') return false
-    arrival.offer = offer === 'malformed' ? undefined : offer
+    arrival.offer = typeof offer === 'string' ? undefined : offer
     this.#recorder.helloRead(arrival.address, noteOf(arrival.offer))
-    if (arrival.offer?.version === SSL3) return this.#refuseSsl3(socket, arrival)
+    // OpenSSL would wait for the rest of one that is a little longer.
+    if (offer === 'too-long') return this.#refuseHello(socket, arrival, 'tls-malformed', ILLEGAL_PARAMETER_ALERT)
+    // OpenSSL would say handshake_failure, for want of the right alert in SSL 3; RFC 8446 appendix D.2 asks for it all the same (security.md T1).
+    if (arrival.offer?.version === SSL3) return this.#refuseHello(socket, arrival, 'tls-version', PROTOCOL_VERSION_ALERT)
     if (!this.#options.census.beginHandshake(arrival)) {
       this.#refuse(socket, arrival, new Refusal('too-many-handshakes'), describeOffer(arrival.offer))
       return true
@@ -183,11 +187,10 @@ class Door implements FrontDoor {
     return true
   }
 
-  /** OpenSSL would say handshake_failure, for want of the right alert in SSL 3; RFC 8446 appendix D.2 asks for it all the same (security.md T1). */
-  #refuseSsl3(socket: Socket, arrival: Arrival): true {
+  #refuseHello(socket: Socket, arrival: Arrival, reason: 'tls-malformed' | 'tls-version', alert: Buffer): true {
     this.#pending.leave(arrival)
-    this.#note(arrival, new Refusal('tls-version'), describeOffer(arrival.offer))
-    socket.write(PROTOCOL_VERSION_ALERT)
+    this.#note(arrival, new Refusal(reason), describeOffer(arrival.offer))
+    socket.write(alert)
     socket.destroySoon()
     return true
   }

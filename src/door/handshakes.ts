@@ -46,7 +46,7 @@ function forEach<A extends unknown[]>(name: string, handler: (socket: TLSSocket,
 }
 
 /**
- * OpenSSL takes some hellos that client-hello.ts does not read (an empty record, over 64 KiB, a broken key share in TLS
+ * OpenSSL takes some hellos that client-hello.ts does not read (an empty record, over 128 KiB, a broken key share in TLS
  * 1.2). No client sends them, and the server name in them would go unchecked against Host (security.md N2).
  */
 function unread(socket: TLSSocket, arrival: Arrival, recorder: Recorder): void {

@@ -45,7 +45,7 @@ export async function serve(loaded: Loaded): Promise<void> {
   tellAtStart(running, loaded)
   const addresses: Record<string, string> = {}
   const reports = new Reports({ ...running, addresses, workersWanted, monotonic })
-  const admin = openAdmin(running, reports)
+  const admin = openAdmin(running, reports, listen.admin.hosts)
   endGracefully(running, admin)
   reloadAtHangup(running)
   await admin.listen({ host: listen.admin.host, port: listen.admin.port }).catch((error: unknown) => Promise.reject(bindFault(error, 'listen.admin', listen.admin.host, listen.admin.port)))
@@ -84,8 +84,9 @@ function tellWarnings({ warnings }: Loaded, log: Log): void {
   for (const warning of warnings) log.warn({ ...warning }, 'configuration')
 }
 
-function openAdmin({ readiness, metrics, sink }: Running, reports: Reports): ReturnType<typeof buildAdmin> {
+function openAdmin({ readiness, metrics, sink }: Running, reports: Reports, hosts: readonly string[]): ReturnType<typeof buildAdmin> {
   return buildAdmin({
+    hosts,
     readiness,
     reports,
     connection: (change) => {

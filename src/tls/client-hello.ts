@@ -17,7 +17,7 @@ export interface ClientHello {
 }
 
 /** `more`: not whole yet; `malformed`: no ClientHello can come of these bytes. */
-export type HelloState = ClientHello | 'more' | 'malformed'
+export type HelloState = ClientHello | 'more' | 'malformed' | 'too-long'
 
 const RECORD_HEADER = 5
 const HANDSHAKE = 22
@@ -26,14 +26,17 @@ const MESSAGE_HEADER = 4
 const CLIENT_HELLO = 1
 /** A record's payload at most (RFC 8446 section 5.1), with the allowance of older versions. */
 const RECORD_LIMIT = 16384 + 2048
-/** A hello larger than this is ignored: the largest seen in the field stay below 20 kB. */
-const HELLO_LIMIT = 65536
+/** Of the message with its header, as OpenSSL takes it and with it nginx and Node; the largest seen in the field stay below 20 kB. */
+const HELLO_LIMIT = 131_072
 /** Records that a hello may come in: enough for one byte in each, and few enough to be looked at with every packet. */
 const RECORDS_LIMIT = 4096
 
 const EXTENSION = { serverName: 0, supportedGroups: 10, signatureAlgorithms: 13, supportedVersions: 43, keyShare: 51 } as const
 
-/** Reads the hello at the start of `bytes`, which are what came from the client so far. */
+/**
+ * Reads the hello at the start of `bytes`, which are what came from the client so far: `more` while it is not whole,
+ * `too-long` where it says that it will be longer than 128 KiB or comes in too many records.
+ */
 export function readClientHello(bytes: Buffer): HelloState {
   if (isV2Framed(bytes)) return readV2Hello(bytes)
   const message = handshakeMessage(bytes)
@@ -47,7 +50,7 @@ export function readClientHello(bytes: Buffer): HelloState {
 }
 
 /** The body of the first handshake message, put together from its records. */
-function handshakeMessage(bytes: Buffer): Buffer | 'more' | 'malformed' {
+function handshakeMessage(bytes: Buffer): Buffer | 'more' | 'malformed' | 'too-long' {
   const length = messageLength(bytes)
   if (typeof length === 'string') return length
   const pieces: Buffer[] = []
@@ -64,7 +67,7 @@ function handshakeMessage(bytes: Buffer): Buffer | 'more' | 'malformed' {
  * How long the first handshake message is with its header, once it is there. Asked with every packet, which may hold one
  * byte, and there may be thousands of records: nothing is copied before the message is whole.
  */
-function messageLength(bytes: Buffer): number | 'more' | 'malformed' {
+function messageLength(bytes: Buffer): number | 'more' | 'malformed' | 'too-long' {
   let [have, header, length] = [0, 0, Number.POSITIVE_INFINITY]
   for (let at = 0, records = 0; records < RECORDS_LIMIT; records++) {
     const from = at + RECORD_HEADER
@@ -76,13 +79,14 @@ function messageLength(bytes: Buffer): number | 'more' | 'malformed' {
     have += end - from
     if (length === Number.POSITIVE_INFINITY && have >= MESSAGE_HEADER) {
       length = (header & 0xffffff) + MESSAGE_HEADER
-      if (header >>> 24 !== CLIENT_HELLO || length > HELLO_LIMIT) return 'malformed'
+      if (header >>> 24 !== CLIENT_HELLO) return 'malformed'
+      if (length > HELLO_LIMIT) return 'too-long'
     }
     if (have >= length) return length
     if (end < from + size) return 'more'
     at = end
   }
-  return 'malformed'
+  return 'too-long'
 }
 
 function joined(pieces: readonly Buffer[]): Buffer {
