@@ -37,7 +37,7 @@ function withValue(path: string, value: unknown, base: object = { ...BASE, apis:
 
 await test('the least that is needed, with every default of the contract', async (t) => {
   t.strictSame(configOf(BASE), {
-    listen: { tls: { host: '0.0.0.0', port: 8443 }, admin: { host: '127.0.0.1', port: 9464 } },
+    listen: { tls: { host: '0.0.0.0', port: 8443 }, admin: { host: '127.0.0.1', port: 9464, hosts: [] } },
     workers: 1,
     tls: {
       profile: 'intermediate',
