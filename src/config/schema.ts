@@ -98,12 +98,14 @@ const endpoint = (service: string) => optional(Type.Union([
 
 const unbuilt = (description: string) => optional(leaf<unknown>('opaque', description))
 
+const ADMIN_HOSTS = 'Names that `Host` may have, beside `localhost` and every IP address. Any other name gets 421.'
+
 const LISTEN = section('What the gateway listens on.', {
   tls: listener('0.0.0.0', 8443, 'TLS only.'),
   plain: optional(listener('0.0.0.0', 8080, 'Exists to refuse plain HTTP with a proper answer. Absent: no such port.')),
   admin: section('The status page, `/livez`, `/readyz`, `/metrics` and `/status`.', {
     ...addressAndPort('127.0.0.1', 9464),
-    hosts: list(leaf<string>('name', 'A host name.'), 'Names that `Host` may have, beside `localhost` and every IP address; a request for another name is 421.', { default: [] }),
+    hosts: list(leaf<string>('name', 'A host name.'), ADMIN_HOSTS, { default: [] }),
   }, { default: {} }),
   proxyProtocol: optional(section('PROXY v1 or v2, for tls and plain.', {
     from: list(leaf<string>('network', 'A sender.'), 'A PROXY header is required from these senders and refused from all others.', { minItems: 1 }),

@@ -38,6 +38,8 @@ export interface Arrival extends RollMember {
   counted: boolean
   /** Counted as refused already: a connection has one reason. */
   refused: boolean
+  /** A fault of ours was recorded for it: each connection has one at most. */
+  faulty: boolean
   /** Records what a handler of this connection threw. */
   readonly tellFault: (error: unknown) => void
 }
@@ -68,6 +70,7 @@ export function recordArrival(socket: Socket, listener: Arrival['listener'], now
     handshaking: false,
     counted: false,
     refused: false,
+    faulty: false,
     tellFault: (error) => tellFault(arrival, error),
   }
   ;(socket as Carrier)[ARRIVAL] = arrival
@@ -99,8 +102,8 @@ export function arrivalOf(socket: Socket | TLSSocket): Arrival | undefined {
 }
 
 /**
- * A handler of this connection threw: records it with reason `unexpected`, and ends the connection as soon as the event is
- * over. Not at once: Node's own handler of `secure`, which runs after ours, throws on a socket that is destroyed.
+ * Records what a handler of this connection threw with reason `unexpected`, and ends the connection after the event. It
+ * must not end at once: Node's own handler of `secure` runs after ours, and throws if the socket is destroyed by then.
  */
 export function breakConnection(socket: Socket | TLSSocket, error: unknown): void {
   arrivalOf(socket)?.tellFault(error)

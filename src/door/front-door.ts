@@ -51,7 +51,7 @@ export function openPlainDoor(options: DoorOptions, recorder: Recorder): { serve
 }
 
 const SSL3 = 0x0300
-/** A fatal alert in a record of SSL 3: protocol_version (RFC 8446 section 6.2). */
+/** Fatal alerts (RFC 8446 section 6.2): protocol_version in a record of SSL 3, illegal_parameter in one of TLS 1.0. */
 const PROTOCOL_VERSION_ALERT = Buffer.from([21, 3, 0, 0, 2, 2, 70])
 const ILLEGAL_PARAMETER_ALERT = Buffer.from([21, 3, 1, 0, 2, 2, 47])
 
@@ -171,10 +171,12 @@ class Door implements FrontDoor {
     if (offer === 'more') return false
     arrival.offer = typeof offer === 'string' ? undefined : offer
     this.#recorder.helloRead(arrival.address, noteOf(arrival.offer))
-    // OpenSSL would wait for the rest of one that is a little longer.
+    // OpenSSL has a slightly higher limit, and would wait for the rest of a hello between the two limits.
     if (offer === 'too-long') return this.#refuseHello(socket, arrival, 'tls-malformed', ILLEGAL_PARAMETER_ALERT)
-    // OpenSSL would say handshake_failure, for want of the right alert in SSL 3; RFC 8446 appendix D.2 asks for it all the same (security.md T1).
-    if (arrival.offer?.version === SSL3) return this.#refuseHello(socket, arrival, 'tls-version', PROTOCOL_VERSION_ALERT)
+    // OpenSSL would send handshake_failure, since SSL 3 has no protocol_version. RFC 8446 appendix D.2 asks for
+    // protocol_version nevertheless (security.md T1).
+    const isSsl3 = arrival.offer?.version === SSL3
+    if (isSsl3) return this.#refuseHello(socket, arrival, 'tls-version', PROTOCOL_VERSION_ALERT)
     if (!this.#options.census.beginHandshake(arrival)) {
       this.#refuse(socket, arrival, new Refusal('too-many-handshakes'), describeOffer(arrival.offer))
       return true
@@ -214,9 +216,12 @@ class Door implements FrontDoor {
     socket.destroy()
   }
 
-  /** A handler threw: a fault of ours, told once for each connection. */
+  /** Records what a handler threw, once for each connection, also if it was refused before: the fault is ours. */
   #tellFault(arrival: Arrival, error: unknown): void {
-    this.#note(arrival, new Refusal('unexpected', {}, {}, error), {})
+    if (arrival.faulty) return
+    arrival.faulty = true
+    arrival.refused = true
+    this.#recorder.refused(new Refusal('unexpected', {}, {}, error), describeArrival(arrival))
   }
 
   #note(arrival: Arrival, refusal: Refusal, facts: Detail): void {

@@ -46,8 +46,8 @@ function forEach<A extends unknown[]>(name: string, handler: (socket: TLSSocket,
 }
 
 /**
- * OpenSSL takes some hellos that client-hello.ts does not read (an empty record, over 128 KiB, a broken key share in TLS
- * 1.2). No client sends them, and the server name in them would go unchecked against Host (security.md N2).
+ * OpenSSL takes some hellos that client-hello.ts does not read (an empty record, a broken key share in TLS 1.2). No client
+ * sends them, and the server name in them would go unchecked against Host (security.md N2).
  */
 function unread(socket: TLSSocket, arrival: Arrival, recorder: Recorder): void {
   refuseHandshake(arrival, 'tls-malformed', 'HELLO_UNREAD', recorder)

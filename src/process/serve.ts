@@ -84,7 +84,8 @@ function tellWarnings({ warnings }: Loaded, log: Log): void {
   for (const warning of warnings) log.warn({ ...warning }, 'configuration')
 }
 
-function openAdmin({ readiness, metrics, sink }: Running, reports: Reports, hosts: readonly string[]): ReturnType<typeof buildAdmin> {
+function openAdmin(running: Running, reports: Reports, hosts: readonly string[]): ReturnType<typeof buildAdmin> {
+  const { readiness, metrics, sink } = running
   return buildAdmin({
     hosts,
     readiness,

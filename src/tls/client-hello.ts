@@ -16,8 +16,13 @@ export interface ClientHello {
   readonly serverName: string | undefined
 }
 
-/** `more`: not whole yet; `malformed`: no ClientHello can come of these bytes. */
-export type HelloState = ClientHello | 'more' | 'malformed' | 'too-long'
+/**
+ * Why there is no ClientHello. `more`: it is not whole yet. `malformed`: no hello can begin with these bytes.
+ * `too-long`: it says that it is longer than 128 KiB, or it comes in more than 4096 records.
+ */
+type Unread = 'more' | 'malformed' | 'too-long'
+
+export type HelloState = ClientHello | Unread
 
 const RECORD_HEADER = 5
 const HANDSHAKE = 22
@@ -26,17 +31,14 @@ const MESSAGE_HEADER = 4
 const CLIENT_HELLO = 1
 /** A record's payload at most (RFC 8446 section 5.1), with the allowance of older versions. */
 const RECORD_LIMIT = 16384 + 2048
-/** Of the message with its header, as OpenSSL takes it and with it nginx and Node; the largest seen in the field stay below 20 kB. */
+/** Bytes of the message with its header (contract 3.9). The largest hellos seen in the field stay below 20 kB. */
 const HELLO_LIMIT = 131_072
 /** Records that a hello may come in: enough for one byte in each, and few enough to be looked at with every packet. */
 const RECORDS_LIMIT = 4096
 
 const EXTENSION = { serverName: 0, supportedGroups: 10, signatureAlgorithms: 13, supportedVersions: 43, keyShare: 51 } as const
 
-/**
- * Reads the hello at the start of `bytes`, which are what came from the client so far: `more` while it is not whole,
- * `too-long` where it says that it will be longer than 128 KiB or comes in too many records.
- */
+/** Returns the hello in `bytes`, which are all that the client has sent so far, or why there is none. */
 export function readClientHello(bytes: Buffer): HelloState {
   if (isV2Framed(bytes)) return readV2Hello(bytes)
   const message = handshakeMessage(bytes)
@@ -50,7 +52,7 @@ export function readClientHello(bytes: Buffer): HelloState {
 }
 
 /** The body of the first handshake message, put together from its records. */
-function handshakeMessage(bytes: Buffer): Buffer | 'more' | 'malformed' | 'too-long' {
+function handshakeMessage(bytes: Buffer): Buffer | Unread {
   const length = messageLength(bytes)
   if (typeof length === 'string') return length
   const pieces: Buffer[] = []
@@ -67,7 +69,7 @@ function handshakeMessage(bytes: Buffer): Buffer | 'more' | 'malformed' | 'too-l
  * How long the first handshake message is with its header, once it is there. Asked with every packet, which may hold one
  * byte, and there may be thousands of records: nothing is copied before the message is whole.
  */
-function messageLength(bytes: Buffer): number | 'more' | 'malformed' | 'too-long' {
+function messageLength(bytes: Buffer): number | Unread {
   let [have, header, length] = [0, 0, Number.POSITIVE_INFINITY]
   for (let at = 0, records = 0; records < RECORDS_LIMIT; records++) {
     const from = at + RECORD_HEADER

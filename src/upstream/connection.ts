@@ -58,7 +58,8 @@ export class UpstreamConnection implements Carrier {
 
   #break(error: unknown): void {
     const failure = brokenFailure(error)
-    // An exchange tells its failure itself; without one, what is no fault of ours is an idle connection that ended.
+    // An exchange reports its failure to its request. Without an exchange, only a fault of ours needs a report: an
+    // upstream may end an idle connection.
     if (failure.kind === 'internal' && (this.#exchange === undefined || this.#over)) this.#owner.broken(error)
     this.#close(failure)
   }

@@ -13,10 +13,14 @@ const gate = await startGate(t, realm, { storage: { blob: 1 }, tls: { handshakeT
 const GREASE = 0x0a0a
 const ECDHE = [0xc02b, 0xc02c, 0xc02f, 0xc030]
 /** One of TLS 1.2 that is good in all but its size; `suites` and `padding` in bytes. */
-const wide = (suites: number, padding: number): Buffer => hello({
-  suites: [...ECDHE, ...Array.from({ length: suites / 2 }, () => GREASE)], serverName: storageHost('blob'), groups: [0x1d, 0x17], signatures: [0x0403, 0x0804],
-  extensions: [[21, Buffer.alloc(padding)]],
-})
+const wide = (suites: number, padding: number): Buffer =>
+  hello({
+    suites: [...ECDHE, ...Array.from({ length: suites / 2 }, () => GREASE)],
+    serverName: storageHost('blob'),
+    groups: [0x1d, 0x17],
+    signatures: [0x0403, 0x0804],
+    extensions: [[21, Buffer.alloc(padding)]],
+  })
 
 /** The type of the record that the server sends first, and of its message: 22 and 2 for a ServerHello. */
 async function answer(test: Test, to: GateHere, pieces: readonly Buffer[]): Promise<readonly number[]> {
@@ -28,11 +32,21 @@ async function answer(test: Test, to: GateHere, pieces: readonly Buffer[]): Prom
   return first.length === 0 ? [] : [first[0] ?? 0, first[5] ?? 0]
 }
 
-for (const [suites, padding] of [[200, 200], [200, 16_000], [200, 65_000], [30_000, 65_000], [65_000, 65_000]] as const) {
+for (const [suites, padding] of [
+  [200, 200],
+  [200, 16_000],
+  [200, 65_000],
+  [30_000, 65_000],
+  [65_000, 65_000],
+] as const) {
   void t.test(`a hello with suites of ${suites} bytes and an extension of ${padding}`, async (test) => {
     const bytes = wide(suites, padding)
     test.strictSame(await answer(test, gate, [bytes]), [22, 2], `at once: ${bytes.length} bytes`)
-    test.strictSame(await answer(test, gate, [bytes.subarray(0, 9), bytes.subarray(9, bytes.length - 1), bytes.subarray(-1)]), [22, 2], 'in three pieces')
+    test.strictSame(
+      await answer(test, gate, [bytes.subarray(0, 9), bytes.subarray(9, bytes.length - 1), bytes.subarray(-1)]),
+      [22, 2],
+      'in three pieces',
+    )
   })
 }
 
@@ -41,7 +55,9 @@ const LIES: Readonly<Record<string, Buffer>> = {
   'as long a one in records of one byte': records(wide(200, 60_000).subarray(5, 9_000), 1),
   'a message of 16 MiB': records(Buffer.from('01ffffff', 'hex')),
   'a record longer than one may be': Buffer.from('16030148010001fc', 'hex'),
-  'suites that end outside the message': records(Buffer.concat([Buffer.from('0100002703030000', 'hex'), Buffer.alloc(31), Buffer.from('00ffff00', 'hex')])),
+  'suites that end outside the message': records(
+    Buffer.concat([Buffer.from('0100002703030000', 'hex'), Buffer.alloc(31), Buffer.from('00ffff00', 'hex')]),
+  ),
 }
 
 for (const [what, bytes] of Object.entries(LIES)) {

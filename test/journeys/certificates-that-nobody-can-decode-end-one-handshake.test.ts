@@ -1,5 +1,5 @@
-// A client shows certificates whose public keys cannot be decoded: by openssl, with a sound leaf before them, in TLS 1.2 and
-// 1.3. Each ends that handshake with its reason, and the worker goes on (security.md F1).
+// openssl shows certificates whose public keys cannot be decoded, with a sound leaf before them, in TLS 1.2 and 1.3.
+// Each ends that handshake with its reason, and the worker goes on (security.md F1).
 import { execFile } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { promisify } from 'node:util'
@@ -13,7 +13,11 @@ const openssl = promisify(execFile)
 
 const realm = await createRealm(t)
 const office = await realm.certificate('office', { names: ['office.example'], clientAuth: true })
-const gate = await serveGate(t, realm, { storage: { blob: 1 }, workers: 1, tls: { clients: { verify: 'optional', ca: realm.caFile } } })
+const gate = await serveGate(t, realm, {
+  storage: { blob: 1 },
+  workers: 1,
+  tls: { clients: { verify: 'optional', ca: realm.caFile } },
+})
 
 const EC = Buffer.from('06072a8648ce3d0201', 'hex')
 const P256 = Buffer.from('06082a8648ce3d030107', 'hex')
@@ -24,10 +28,14 @@ function patched(find: Buffer, change: (der: Buffer, at: number) => void): strin
   const at = der.indexOf(find)
   if (at < 0) throw new Error('the certificate has another form than was expected')
   change(der, at)
-  return `-----BEGIN CERTIFICATE-----\n${der.toString('base64').replaceAll(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`
+  const lines = der.toString('base64').replaceAll(/.{64}/g, '$&\n')
+  return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`
 }
 
-const flip = (offset: number) => (der: Buffer, at: number): void => void (der[at + offset] = (der[at + offset] ?? 0) ^ 0x55)
+const flip =
+  (offset: number) =>
+  (der: Buffer, at: number): void =>
+    void (der[at + offset] = (der[at + offset] ?? 0) ^ 0x55)
 
 const CHAIN: Readonly<Record<string, string>> = {
   'an unknown algorithm': patched(EC, flip(EC.length - 1)),
@@ -38,11 +46,31 @@ const CHAIN: Readonly<Record<string, string>> = {
   'a key without a point': patched(P256, (der, at) => void der.fill(0, at + P256.length + 3, at + P256.length + 68)),
 }
 
+let files = 0
+
 async function show(version: string, chain: string): Promise<void> {
-  const file = realm.write(`chain-${Math.random()}.pem`, chain)
-  const child = openssl('openssl', ['s_client', '-connect', `127.0.0.1:${gate.port}`, '-servername', storageHost('blob'), version, '-cert', office.certFile, '-key', office.keyFile, '-cert_chain', file, '-CAfile', realm.caFile, '-cipher', 'ECDHE+AESGCM:@SECLEVEL=0'])
+  const file = realm.write(`chain-${files++}.pem`, chain)
+  // At its usual security level openssl refuses to load such a chain.
+  const child = openssl('openssl', [
+    's_client',
+    '-connect',
+    `127.0.0.1:${gate.port}`,
+    '-servername',
+    storageHost('blob'),
+    version,
+    '-CAfile',
+    realm.caFile,
+    '-cert',
+    office.certFile,
+    '-key',
+    office.keyFile,
+    '-cert_chain',
+    file,
+    '-cipher',
+    'ECDHE+AESGCM:@SECLEVEL=0',
+  ])
   child.child.stdin?.end('GET /c/b HTTP/1.1\r\n\r\n')
-  // Refused in TLS 1.2, cut off in 1.3: openssl ends with a fault of its own words either way.
+  // openssl reports a fault: the handshake fails in TLS 1.2, the connection ends early in 1.3.
   await child.catch(() => undefined)
 }
 
@@ -55,7 +83,7 @@ for (const version of ['-tls1_2', '-tls1_3']) {
       test.throws(() => new X509Certificate(chain).publicKey, 'nobody decodes it')
       const before = await reason('client-cert-untrusted')
       await show(version, chain)
-      await until(async () => await reason('client-cert-untrusted') > before, 'its refusal')
+      await until(async () => (await reason('client-cert-untrusted')) > before, 'its refusal')
       test.equal(await reason('client-cert-untrusted'), before + 1)
       test.equal(await reason('unexpected'), 0)
       test.equal(await restarts(), 0, 'the worker goes on')
@@ -65,7 +93,11 @@ for (const version of ['-tls1_2', '-tls1_3']) {
 }
 
 void t.test('eight of them at a time end nothing else', async (test) => {
-  await Promise.all(Object.values(CHAIN).concat(Object.values(CHAIN).slice(0, 3)).map((chain) => show('-tls1_3', chain)))
+  await Promise.all(
+    Object.values(CHAIN)
+      .concat(Object.values(CHAIN).slice(0, 3))
+      .map((chain) => show('-tls1_3', chain)),
+  )
   test.equal(await restarts(), 0)
   test.equal((await askOnce(test, gate, 'GET /c/b')).status, 502)
 })

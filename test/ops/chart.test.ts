@@ -32,6 +32,7 @@ const SETS: Readonly<Record<string, Values>> = {
     image: { repository: 'tide.azurecr.io/tidegate', digest: `sha256:${'0'.repeat(64)}`, pullSecrets: ['pull'] }, trust: { configMapName: 'tide-trust' },
     pod: { annotations: { a: 'b' }, labels: { c: 'd' }, tolerations: [{ key: 'k', operator: 'Exists' }], priorityClassName: 'high', env: [{ name: 'DOMAIN', value: 'storage.tide.example' }] },
   },
+  'a name for the admin listener': { admin: { hosts: ['tidegate-admin.tide.svc'] } },
   'within the cluster only': { service: { type: 'ClusterIP' }, networkPolicy: { enabled: false } },
   'traces, an upstream in the cluster, and a metric of our own for the autoscaler': {
     config: { tracing: { endpoint: 'https://otel.tide.example:4318/v1/traces' } },
@@ -152,6 +153,13 @@ void t.test('configuration and manifest fit: ports, drain, PROXY, policy', { ski
     test.equal(service.metadata.annotations?.['service.beta.kubernetes.io/azure-pls-proxy-protocol'] === 'true', listen.proxyProtocol !== undefined)
     test.match(service['spec'], { externalTrafficPolicy: 'Local' })
   }
+})
+
+void t.test('names of the admin listener go into the configuration', { skip }, async (test) => {
+  const text = configOf(objects({ admin: { hosts: ['tidegate-admin.tide.svc', 'b.example'] } }))
+  const result = parseConfig(text, { file: 'f', directory: '/', environment: {} })
+  if (result.faults !== undefined) throw new Error(JSON.stringify(result.faults))
+  test.strictSame(result.config.listen.admin.hosts, ['tidegate-admin.tide.svc', 'b.example'])
 })
 
 void t.test('what goes out is listed: DNS, upstreams, the receiver of traces; what comes in is clients, and the test that asks like one', { skip }, async (test) => {

@@ -68,7 +68,8 @@ async function emptyQueries(prometheus: Prometheus): Promise<string[]> {
   const shown = await Promise.all(asked.map(async ({ title, expr, legend, quiet }) => {
     const samples = await prometheus.query(filledIn(expr))
     const numbers = samples.map(({ value: [, value] }) => Number(value)).filter((value) => !Number.isNaN(value))
-    return numbers.length > 0 && (quiet === true || numbers.some((value) => value > 0)) ? [] : [`${title}: ${legend} (${numbers.length} series)`]
+    const shows = numbers.length > 0 && (quiet === true || numbers.some((value) => value > 0))
+    return shows ? [] : [`${title}: ${legend} (${numbers.length} series)`]
   }))
   return shown.flat()
 }

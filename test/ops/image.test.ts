@@ -110,9 +110,9 @@ void t.test('under the chart\'s security settings it serves, is healthy, cannot 
   for (const set of ['CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) test.match(statusOf(pid, set), /^0+$/, set)
   test.equal(statusOf(pid, 'NoNewPrivs'), '1')
   test.equal(statusOf(pid, 'Seccomp'), '2')
-    // While it rehearses, a worker listens on ports of loopback for a moment.
-    await until(() => listeningPorts(pid).length === PORTS.length, 'the end of the rehearsal')
-    test.strictSame(listeningPorts(pid), PORTS)
+  // While a worker rehearses, it listens on ports of the loopback interface too.
+  await until(() => listeningPorts(pid).length === PORTS.length, 'the end of the rehearsal')
+  test.strictSame(listeningPorts(pid), PORTS)
   test.match(output('cat', [`/proc/${pid}/coredump_filter`]), /^0+$/m, 'a core file would be empty')
   const write = `for (const place of ['/app', '/tmp', '/run', '/etc/tidegate']) try { require('node:fs').writeFileSync(place + '/x', ''); console.log(place) } catch (error) { console.log(error.code) }`
   test.strictSame(store.podman('exec', 'one', NODE, '-e', write).trim().split('\n'), ['EROFS', 'EROFS', 'EROFS', 'EROFS'])

@@ -29,6 +29,29 @@ void t.test('weak: the key or the signature of what is shown', async (test) => {
   test.equal(chainFault(await of({ name: 'under', by: root, hash: 'SHA-1' })), 'weak')
 })
 
+/** The certificate with the last byte of its curve's name changed: nobody can decode its public key. */
+function undecodable({ raw }: X509Certificate): X509Certificate {
+  const bytes = Buffer.from(raw)
+  const curve = Buffer.from('06082a8648ce3d030107', 'hex')
+  const at = bytes.indexOf(curve) + curve.length - 1
+  bytes[at] = (bytes[at] ?? 0) ^ 0x55
+  return new X509Certificate(bytes)
+}
+
+/** A certificate as Node has it after a handshake: linked to its issuer. */
+const under = (leaf: X509Certificate, issuer: X509Certificate): X509Certificate =>
+  Object.defineProperty(leaf, 'issuerCertificate', { value: issuer })
+
+void t.test('a public key that cannot be decoded: in the leaf, and elsewhere', async (test) => {
+  const sound = await of({ name: 'ec' })
+  test.equal(chainFault(undecodable(sound)), 'leaf-undecodable')
+  test.equal(chainFault(under(await of({ name: 'leaf' }), undecodable(sound))), 'undecodable')
+  const middle = under(await of({ name: 'middle' }), undecodable(sound))
+  test.equal(chainFault(under(await of({ name: 'leaf' }), middle)), 'undecodable')
+  test.equal(chainFault(under(undecodable(await of({ name: 'leaf' })), undecodable(sound))), 'leaf-undecodable')
+  test.equal(chainFault(under(await of({ name: 'leaf' }), sound)), undefined)
+})
+
 const peer = (...names: string[]): PeerIdentity => ({ names, der: '', validUntil: 1000 })
 
 const RULES: [verify: 'none' | 'optional' | 'required', allow: string[] | undefined, peer: PeerIdentity | undefined, now: number, reason: string][] = [

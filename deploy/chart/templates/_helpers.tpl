@@ -26,7 +26,7 @@ listen:
   {{- if .Values.service.plainPort }}
   plain: { host: 0.0.0.0, port: 8080 }
   {{- end }}
-  admin: { host: 0.0.0.0, port: 9464 }
+  admin: { host: 0.0.0.0, port: 9464{{ with .Values.admin.hosts }}, hosts: {{ toJson . }}{{ end }} }
   {{- if .Values.privateLink.enabled }}
   proxyProtocol:
     from: {{ required "privateLink.proxyProtocolFrom: the subnet of the link's NAT addresses" .Values.privateLink.proxyProtocolFrom | toJson }}

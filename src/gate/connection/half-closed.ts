@@ -15,11 +15,12 @@ export function answerHalfClosed(server: Server): void {
   Object.assign(server, { httpAllowHalfOpen: true })
   const halfClosed = new HalfClosed()
   server.on('secureConnection', (socket: TLSSocket) => {
-    // Nothing here can throw but what is contained.
-    socket.allowHalfOpen = true
-    socket.once('end', containOn(socket, 'half-closed end', () => {
-      if (currentReplies(socket).length > 0) halfClosed.watch(socket)
-    }))
+    containOn(socket, 'half-closed secureConnection', () => {
+      socket.allowHalfOpen = true
+      socket.once('end', containOn(socket, 'half-closed end', () => {
+        if (currentReplies(socket).length > 0) halfClosed.watch(socket)
+      }))
+    })()
   })
 }
 
